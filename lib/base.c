@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Smallest common tools; see base.h.
+ */
+#include "base.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+int pme_add(uint64_t a, uint64_t b, uint64_t *ret)
+{
+	uint64_t sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		return -EOVERFLOW;
+	*ret = sum;
+	return 0;
+}
+
+int pme_mul(uint64_t a, uint64_t b, uint64_t *ret)
+{
+	uint64_t product;
+
+	if (__builtin_mul_overflow(a, b, &product))
+		return -EOVERFLOW;
+	*ret = product;
+	return 0;
+}
+
+int pme_grow(void *array, size_t *alloc, size_t count, size_t size)
+{
+	size_t want = *alloc ? *alloc * 2 : 8;
+	void *p;
+
+	if (count < *alloc)
+		return 0;
+	if (count >= PME_ITEMS_MAX)
+		return -E2BIG;
+	p = reallocarray(*(void **)array, want, size);
+	if (!p)
+		return -ENOMEM;
+	*(void **)array = p;
+	*alloc = want;
+	return 0;
+}
+
+static bool is_digits(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+	return len > 0;
+}
+
+int pme_parse_u64(const char *text, size_t len, uint64_t *ret)
+{
+	uint64_t value = 0;
+
+	if (!is_digits(text, len))
+		return -EINVAL;
+	for (size_t i = 0; i < len; i++)
+		if (pme_mul(value, 10, &value) < 0 ||
+		    pme_add(value, (uint64_t)(text[i] - '0'), &value) < 0)
+			return -ERANGE;
+	*ret = value;
+	return 0;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+int pme_next_word(const char **pos, const char *end, const char **ret_word, size_t *ret_len)
+{
+	const char *p = *pos;
+	const char *word;
+
+	while (p < end && is_blank(*p))
+		p++;
+	word = p;
+	while (p < end && !is_blank(*p))
+		p++;
+	*pos = p;
+	if (p == word)
+		return 0;
+	*ret_word = word;
+	*ret_len = (size_t)(p - word);
+	return 1;
+}
+
+bool pme_word_is(const char *word, size_t len, const char *s)
+{
+	return strlen(s) == len && memcmp(word, s, len) == 0;
+}
+
+char *pme_printf(const char *fmt, ...)
+{
+	char *text = NULL;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	return n < 0 ? NULL : text;
+}
+
+/* Length of the well-formed sequence at @s (RFC 3629, section 4), or 0. */
+static size_t utf8_sequence(const unsigned char *s, size_t len)
+{
+	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+
+	if (n == 0 || s[0] > 0xf4 || n > len)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f))
+		return 0;
+	if ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+bool pme_utf8_valid(const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	while (len > 0) {
+		size_t n = utf8_sequence(s, len);
+
+		if (n == 0)
+			return false;
+		s += n;
+		len -= n;
+	}
+	return true;
+}
+
+char *pme_base64(const void *data, size_t len)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *s = data;
+	char *text = malloc((len + 2) / 3 * 4 + 1);
+	char *p = text;
+
+	if (!text)
+		return NULL;
+	for (size_t i = 0; i < len; i += 3) {
+		uint32_t v = (uint32_t)s[i] << 16;
+
+		v |= i + 1 < len ? (uint32_t)s[i + 1] << 8 : 0;
+		v |= i + 2 < len ? (uint32_t)s[i + 2] : 0;
+		*p++ = digits[v >> 18];
+		*p++ = digits[v >> 12 & 63];
+		*p++ = i + 1 < len ? digits[v >> 6 & 63] : '=';
+		*p++ = i + 2 < len ? digits[v & 63] : '=';
+	}
+	*p = '\0';
+	return text;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Words for what a bad range means: kinds of owners, certainty, verdicts; and the files and
+ * processes that are named.  Everything that layers, filesystems and findings have in common.
+ *
+ * Order and spelling of the kinds are those of pmemctl-json(7).
+ */
+#ifndef PME_CLAIM_H
+#define PME_CLAIM_H
+
+#include <sys/types.h>
+
+#include "range.h"
+
+enum pme_owner_kind {
+	PME_OWNER_FILE_DATA,
+	PME_OWNER_FILE_XATTR,
+	PME_OWNER_DIRECTORY,
+	PME_OWNER_SYMLINK,
+	PME_OWNER_FS_METADATA,
+	PME_OWNER_FS_JOURNAL,
+	PME_OWNER_UNWRITTEN,
+	PME_OWNER_FREE,
+	PME_OWNER_COW_STAGING,
+	PME_OWNER_SWAP,
+	PME_OWNER_RAW_DEVICE,
+	PME_OWNER_DEVDAX,
+	PME_OWNER_RAID_PARITY,
+	PME_OWNER_RAID_METADATA,
+	PME_OWNER_VOLUME_METADATA,
+	PME_OWNER_CACHE_COPY,
+	PME_OWNER_SNAPSHOT_STORE,
+	PME_OWNER_PARTITION_TABLE,
+	PME_OWNER_NAMESPACE_METADATA,
+	PME_OWNER_UNUSED,
+	PME_OWNER_UNKNOWN,
+};
+const char *pme_owner_name(enum pme_owner_kind kind);
+
+enum pme_certainty { PME_EXACT, PME_REDUNDANT, PME_UNCERTAIN };
+const char *pme_certainty_name(enum pme_certainty certainty); /* "exact", "redundant", "unknown" */
+
+/* From mildest to worst: the verdict of a finding is the greatest of its claims. */
+enum pme_verdict {
+	PME_HARMLESS,
+	PME_RECOVERABLE,
+	PME_VERDICT_UNKNOWN,
+	PME_METADATA_AT_RISK,
+	PME_LOST,
+};
+const char *pme_verdict_name(enum pme_verdict verdict);
+/* What losing these bytes means as long as no donor is known. */
+enum pme_verdict pme_verdict_of(enum pme_owner_kind kind, enum pme_certainty certainty);
+
+/* A process that has a file open or mapped. */
+struct pme_holder {
+	pid_t pid;
+	char *command;	 /* /proc/PID/comm */
+	char *unit;	 /* systemd unit, or NULL */
+	char *container; /* identifier of its container, or NULL */
+	bool open, mapped, map_sync;
+	struct pme_range_list mapped_ranges; /* bytes of the file, normalized */
+	int fd;				     /* one of its descriptors of the file, -1 when none */
+	char *map_entry; /* one of its mappings: "7f00-7f10", name in /proc/PID/map_files, or NULL
+			  */
+};
+
+/* An inode that owns something; shared by all claims on it. */
+struct pme_file {
+	dev_t devno; /* st_dev that processes and stat(2) see */
+	uint64_t inode;
+	uint32_t generation;
+	uint32_t nlink;
+	uint32_t mode; /* as st_mode; 0 when it could not be read */
+	uint64_t size; /* bytes; means something only with @mode */
+	char **paths;  /* bytes as they are, absolute; may be empty */
+	size_t n_paths, alloc_paths;
+	bool paths_complete;
+	char *paths_reason; /* why not complete, or a remark ("unlinked, still open"); or NULL */
+	struct pme_holder *holders;
+	size_t n_holders, alloc_holders;
+};
+
+void pme_holder_done(struct pme_holder *holder);
+struct pme_file *pme_file_free(struct pme_file *file);
+int pme_file_add_path(struct pme_file *file, char *path); /* takes @path, frees it on error */
+
+#endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The climb through the stack; see climb.h.
+ *
+ * Plain recursion: each device asks the layers of the devices above it.  An error of a layer is an
+ * explicit unknown for the bytes it was asked about, never an end of the climb.
+ */
+#include "climb.h"
+
+#include <string.h>
+
+#include "layer.h"
+
+struct climb {
+	const struct pme_topo *topo;
+	struct pme_probes *probes;
+	struct pme_tops *tops;
+	struct pme_hop hops[PME_CLIMB_DEPTH];
+	size_t depth; /* hops in use */
+};
+
+const char *pme_hop_kind(const struct pme_dev *dev)
+{
+	switch (dev->kind) {
+	case PME_DEV_DISK:
+		return "disk";
+	case PME_DEV_PARTITION:
+		return "partition";
+	case PME_DEV_DM:
+		return "dm";
+	case PME_DEV_MD:
+		return "md";
+	case PME_DEV_REGION:
+		return "region";
+	case PME_DEV_CHARDEV:
+		return "chardev";
+	}
+	return NULL;
+}
+
+const struct pme_probe *pme_probes_get(struct pme_probes *probes, const struct pme_topo *topo,
+				       const struct pme_dev *dev, int *ret_error)
+{
+	struct pme_probe_entry *entry;
+
+	for (size_t i = 0; i < probes->count; i++) {
+		if (probes->items[i].dev == dev) {
+			*ret_error = probes->items[i].error;
+			return &probes->items[i].probe;
+		}
+	}
+	if (pme_grow(&probes->items, &probes->alloc, probes->count, sizeof(*probes->items)) < 0)
+		return NULL;
+	entry = &probes->items[probes->count++];
+	*entry = (struct pme_probe_entry){.dev = dev};
+	entry->error = pme_dev_probe(topo, dev, &entry->probe);
+	*ret_error = entry->error;
+	return &entry->probe;
+}
+
+void pme_probes_done(struct pme_probes *probes)
+{
+	for (size_t i = 0; i < probes->count; i++)
+		pme_probe_done(&probes->items[i].probe);
+	free(probes->items);
+	*probes = (struct pme_probes){0};
+}
+
+static void top_done(struct pme_top *top)
+{
+	free(top->hops);
+	free(top->detail);
+	free(top->reason);
+	free(top->fs_type);
+	free(top->fs_uuid);
+}
+
+void pme_tops_done(struct pme_tops *tops)
+{
+	for (size_t i = 0; i < tops->count; i++)
+		top_done(&tops->items[i]);
+	free(tops->items);
+	*tops = (struct pme_tops){0};
+}
+
+struct pme_hop *pme_hops_copy(const struct pme_hop *hops, size_t n_hops, uint64_t skip)
+{
+	struct pme_hop *copy = malloc(n_hops * sizeof(*copy));
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, hops, n_hops * sizeof(*copy));
+	for (size_t i = 0; i < n_hops; i++)
+		copy[i].start += skip;
+	return copy;
+}
+
+struct pme_top *pme_tops_add(struct pme_tops *tops, const struct pme_hop *hops, size_t n_hops,
+			     uint64_t skip, uint64_t length)
+{
+	struct pme_hop *copy;
+	struct pme_top *top;
+
+	if (pme_grow(&tops->items, &tops->alloc, tops->count, sizeof(*tops->items)) < 0)
+		return NULL;
+	copy = pme_hops_copy(hops, n_hops, skip);
+	if (!copy)
+		return NULL;
+	top = &tops->items[tops->count++];
+	*top = (struct pme_top){.hops = copy, .n_hops = n_hops, .length = length};
+	return top;
+}
+
+/* The current way, ending with an owner; takes @detail and @reason. */
+static int end_here(struct climb *c, uint64_t skip, uint64_t length, enum pme_owner_kind owner,
+		    enum pme_certainty certainty, char *detail, char *reason)
+{
+	struct pme_top *top = pme_tops_add(c->tops, c->hops, c->depth, skip, length);
+
+	if (!top) {
+		free(detail);
+		free(reason);
+		return -ENOMEM;
+	}
+	top->owner = owner;
+	top->certainty = certainty;
+	top->detail = detail;
+	top->reason = reason;
+	return 0;
+}
+
+static int unknown_here(struct climb *c, uint64_t length, char *reason)
+{
+	if (!reason)
+		return -ENOMEM;
+	return end_here(c, 0, length, PME_OWNER_UNKNOWN, PME_UNCERTAIN, NULL, reason);
+}
+
+static int climb_from(struct climb *c, uint64_t length);
+
+/* Follow one step from the current device, whose asked range starts at @start. */
+static int take_step(struct climb *c, uint64_t start, struct pme_step *step)
+{
+	size_t depth = c->depth;
+	struct pme_hop saved[PME_CLIMB_DEPTH];
+	uint64_t skip = step->from.start - start;
+	int r;
+
+	if (!step->to)
+		return end_here(c, skip, step->from.length, step->owner, step->certainty,
+				pme_take_ptr(step->detail), pme_take_ptr(step->reason));
+	memcpy(saved, c->hops, depth * sizeof(saved[0]));
+	for (size_t i = 0; i < depth; i++)
+		c->hops[i].start += skip;
+	if (depth == PME_CLIMB_DEPTH) {
+		r = unknown_here(
+			c, step->from.length,
+			pme_printf("more than %d devices are stacked here", PME_CLIMB_DEPTH));
+	} else {
+		c->hops[c->depth++] = (struct pme_hop){
+			.dev = step->to,
+			.kind = step->kind,
+			.start = step->to_start,
+		};
+		r = climb_from(c, step->from.length);
+	}
+	c->depth = depth;
+	memcpy(c->hops, saved, depth * sizeof(saved[0]));
+	return r;
+}
+
+static int take_steps(struct climb *c, const struct pme_dev *upper, struct pme_range range,
+		      struct pme_steps *steps, struct pme_range_list *covered)
+{
+	for (size_t i = 0; i < steps->count; i++) {
+		struct pme_step *step = &steps->items[i];
+		int r;
+
+		if (!pme_step_is_sane(step, range)) {
+			r = unknown_here(c, range.length,
+					 pme_printf("the mapping of %s leads outside of the device",
+						    pme_dev_label(upper)));
+			return r < 0 ? r : pme_range_list_add(covered, range.start, range.length);
+		}
+		r = pme_range_list_add(covered, step->from.start, step->from.length);
+		if (r == 0)
+			r = take_step(c, range.start, step);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Everything that @upper does with @range of the current device. */
+static int climb_upper(struct climb *c, const struct pme_dev *upper, struct pme_range range,
+		       struct pme_range_list *covered)
+{
+	const struct pme_dev *dev = c->hops[c->depth - 1].dev;
+	const struct pme_layer *layer = pme_layer_of(upper);
+	_cleanup_(pme_steps_done) struct pme_steps steps = {0};
+	char *reason;
+	int r;
+
+	if (layer) {
+		r = layer->up(upper, dev, range, &steps);
+		if (r == -ENOMEM)
+			return r;
+		if (r == 0)
+			return take_steps(c, upper, range, &steps, covered);
+		reason = pme_printf("%s: cannot follow the %s mapping: %s", pme_dev_label(upper),
+				    layer->name, strerror(-r));
+	} else {
+		reason = pme_printf("%s is stacked on it in a way that is not followed",
+				    pme_dev_label(upper));
+	}
+	r = unknown_here(c, range.length, reason);
+	return r < 0 ? r : pme_range_list_add(covered, range.start, range.length);
+}
+
+static bool is_mounted(const struct pme_topo *topo, const struct pme_dev *dev)
+{
+	for (size_t i = 0; dev->devno && i < topo->n_mounts; i++)
+		if (topo->mounts[i].devno == dev->devno)
+			return true;
+	return false;
+}
+
+/* The last hop itself: a filesystem, swap, or bytes that nobody above it uses. */
+static int finish_here(struct climb *c, struct pme_range range, struct pme_range_list *covered)
+{
+	const struct pme_dev *dev = c->hops[c->depth - 1].dev;
+	_cleanup_(pme_range_list_done) struct pme_range_list rest = {0};
+	int r;
+
+	if (is_mounted(c->topo, dev)) {
+		struct pme_top *top = pme_tops_add(c->tops, c->hops, c->depth, 0, range.length);
+
+		if (!top)
+			return -ENOMEM;
+		top->at_fs = true;
+		return 0;
+	}
+	if (dev->swap)
+		return end_here(c, 0, range.length, PME_OWNER_SWAP, PME_EXACT, NULL, NULL);
+	pme_range_list_normalize(covered);
+	r = pme_range_list_subtract(range, covered, &rest);
+	for (size_t i = 0; r == 0 && i < rest.count; i++) {
+		struct pme_hop *last = &c->hops[c->depth - 1];
+		uint64_t skip = rest.items[i].start - last->start;
+		_cleanup_free_ struct pme_hop *way = pme_hops_copy(c->hops, c->depth, skip);
+
+		if (!way)
+			return -ENOMEM;
+		r = pme_rest(c->topo, c->probes, way, c->depth, rest.items[i], c->tops);
+	}
+	return r;
+}
+
+/* Climb from the last hop, @length bytes. */
+static int climb_from(struct climb *c, uint64_t length)
+{
+	const struct pme_hop *last = &c->hops[c->depth - 1];
+	struct pme_range range = {.start = last->start, .length = length};
+	_cleanup_(pme_range_list_done) struct pme_range_list covered = {0};
+	const struct pme_dev *dev = last->dev;
+
+	for (size_t i = 0; i < dev->n_uppers; i++) {
+		int r = climb_upper(c, dev->uppers[i], range, &covered);
+
+		if (r < 0)
+			return r;
+	}
+	return finish_here(c, range, &covered);
+}
+
+int pme_climb(const struct pme_topo *topo, struct pme_probes *probes, const struct pme_dev *dev,
+	      struct pme_range range, struct pme_tops *ret)
+{
+	struct climb c = {.topo = topo, .probes = probes, .tops = ret, .depth = 1};
+
+	c.hops[0] = (struct pme_hop){.dev = dev, .kind = pme_hop_kind(dev), .start = range.start};
+	return climb_from(&c, range.length);
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Findings as JSON: one function per kind of object, in the order of pmemctl-json(7).
+ */
+#include <string.h>
+
+#include "doc.h"
+#include "finding.h"
+
+struct json_object *pme_hop_json(const struct pme_hop *hop, uint64_t length)
+{
+	struct json_object *object = pme_json_object();
+
+	pme_json_text(object, "device", hop->dev->name);
+	pme_json_text(object, "name", hop->dev->alias);
+	pme_json_text(object, "kind", hop->kind);
+	pme_json_number(object, "start", hop->start);
+	pme_json_number(object, "length", length);
+	return object;
+}
+
+static struct json_object *via_json(const struct pme_claim *claim)
+{
+	struct json_object *array = pme_json_array();
+
+	for (size_t i = 0; i < claim->n_hops; i++)
+		pme_json_append(array, pme_hop_json(&claim->hops[i], claim->length));
+	return array;
+}
+
+static struct json_object *mounts_json(const struct pme_fs *fs)
+{
+	struct json_object *array = pme_json_array();
+
+	for (size_t i = 0; fs && i < fs->n_mounts; i++)
+		pme_json_append(array, pme_json_lossy(fs->mounts[i]->target));
+	return array;
+}
+
+static struct json_object *filesystem_json(const struct pme_claim *claim)
+{
+	const struct pme_fs *fs = claim->fs;
+	struct json_object *object;
+
+	if (!fs && !claim->fs_type)
+		return NULL;
+	object = pme_json_object();
+	pme_json_text(object, "type", fs ? fs->type : claim->fs_type);
+	pme_json_text(object, "uuid", fs ? fs->uuid : claim->fs_uuid);
+	pme_json_text(object, "source", fs ? fs->source : NULL);
+	pme_json_set(object, "mounts", mounts_json(fs));
+	return object;
+}
+
+/* @range: bytes of the file that the claim covers, or NULL: no question of the range. */
+static struct json_object *holder_json(const struct pme_holder *holder,
+				       const struct pme_range *range)
+{
+	struct json_object *object = pme_json_object();
+
+	pme_json_set(object, "pid", pme_json_int(holder->pid));
+	pme_json_text(object, "command", holder->command);
+	pme_json_text(object, "unit", holder->unit);
+	pme_json_text(object, "container", holder->container);
+	pme_json_bool(object, "open", holder->open);
+	pme_json_bool(object, "mapped", holder->mapped);
+	pme_json_bool(object, "map_sync", holder->map_sync);
+	pme_json_bool(object, "range_mapped",
+		      range && pme_range_list_meets(&holder->mapped_ranges, *range));
+	return object;
+}
+
+static struct json_object *holders_json(const struct pme_file *file, const struct pme_range *range)
+{
+	struct json_object *array = pme_json_array();
+
+	for (size_t i = 0; file && i < file->n_holders; i++)
+		pme_json_append(array, holder_json(&file->holders[i], range));
+	return array;
+}
+
+static struct json_object *paths_json(const struct pme_file *file)
+{
+	struct json_object *array = pme_json_array();
+
+	for (size_t i = 0; file && i < file->n_paths; i++)
+		pme_json_append(array, pme_json_path(file->paths[i]));
+	return array;
+}
+
+/* An inode with its names, as member of "owner" or of its "inodes". */
+static void add_file(struct json_object *object, const struct pme_file *file)
+{
+	pme_json_number(object, "inode", file ? file->inode : UINT64_MAX);
+	pme_json_number(object, "generation", file ? file->generation : UINT64_MAX);
+}
+
+/* Without a file there are no names to miss, unless it is not even known whether there is one. */
+static void add_names(struct json_object *object, const struct pme_file *file,
+		      enum pme_certainty certainty)
+{
+	bool complete = file ? file->paths_complete : certainty != PME_UNCERTAIN;
+
+	pme_json_set(object, "paths", paths_json(file));
+	pme_json_bool(object, "paths_complete", complete);
+	pme_json_text(object, "paths_reason", file ? file->paths_reason : NULL);
+}
+
+static struct json_object *inodes_json(const struct pme_claim *claim)
+{
+	struct json_object *array = pme_json_array();
+
+	for (size_t i = 0; i < claim->n_inodes; i++) {
+		struct json_object *object = pme_json_object();
+
+		add_file(object, claim->inodes[i]);
+		add_names(object, claim->inodes[i], PME_EXACT);
+		pme_json_set(object, "holders", holders_json(claim->inodes[i], NULL));
+		pme_json_append(array, object);
+	}
+	return array;
+}
+
+static struct json_object *owner_json(const struct pme_claim *claim)
+{
+	struct json_object *object = pme_json_object();
+	struct pme_range range = {.start = claim->file_start, .length = claim->length};
+	bool in_file = claim->file && claim->has_file_start;
+
+	pme_json_text(object, "kind", pme_owner_name(claim->kind));
+	pme_json_text(object, "detail", claim->detail);
+	pme_json_set(object, "filesystem", filesystem_json(claim));
+	add_file(object, claim->file);
+	if (in_file)
+		pme_json_range(object, "range", range);
+	else
+		pme_json_set(object, "range", NULL);
+	pme_json_bool(object, "shared", claim->shared);
+	add_names(object, claim->file, claim->certainty);
+	pme_json_set(object, "inodes", inodes_json(claim));
+	pme_json_set(object, "holders", holders_json(claim->file, in_file ? &range : NULL));
+	return object;
+}
+
+static struct json_object *claim_json(const struct pme_claim *claim)
+{
+	struct json_object *object = pme_json_object();
+
+	pme_json_set(object, "via", via_json(claim));
+	pme_json_text(object, "certainty", pme_certainty_name(claim->certainty));
+	pme_json_text(object, "reason", claim->reason);
+	pme_json_set(object, "owner", owner_json(claim));
+	pme_json_text(object, "verdict", pme_verdict_name(claim->verdict));
+	pme_json_set(object, "donor", NULL);
+	return object;
+}
+
+struct json_object *pme_known_by_json(unsigned int known_by)
+{
+	static const struct {
+		unsigned int bit;
+		const char *name;
+	} names[] = {
+		{PME_BY_BADBLOCKS, "badblocks"},
+		{PME_BY_REGION, "region"},
+		{PME_BY_USER, "user"},
+	};
+	struct json_object *array = pme_json_array();
+
+	for (size_t i = 0; i < PME_ARRAY_SIZE(names); i++)
+		if (known_by & names[i].bit)
+			pme_json_append(array, pme_json_lossy(names[i].name));
+	return array;
+}
+
+struct json_object *pme_dimms_json(const struct pme_topo *topo, const struct pme_dev *dev,
+				   uint64_t offset)
+{
+	struct json_object *array = pme_json_array();
+	const struct pme_region *region = pme_dev_region(dev);
+	_cleanup_free_ const char **names = NULL;
+	size_t count = 0;
+
+	if (!region ||
+	    pme_topo_dimms_at(topo, region, pme_dev_physical(dev, offset), &names, &count) < 0)
+		return array;
+	for (size_t i = 0; i < count; i++)
+		pme_json_append(array, pme_json_lossy(names[i]));
+	return array;
+}
+
+/* Members that say which device a range is on: shared by findings, lists and pieces of files. */
+void pme_json_device(struct json_object *object, const struct pme_topo *topo,
+		     const struct pme_dev *dev, uint64_t offset)
+{
+	const struct pme_region *region = pme_dev_region(dev);
+
+	pme_json_text(object, "device", dev->name);
+	pme_json_text(object, "namespace", dev->ns ? dev->ns->name : NULL);
+	pme_json_text(object, "mode", dev->ns ? pme_mode_name(dev->ns->mode) : NULL);
+	pme_json_text(object, "region", region ? region->name : NULL);
+	pme_json_set(object, "dimms", pme_dimms_json(topo, dev, offset));
+}
+
+struct json_object *pme_finding_json(const struct pme_topo *topo, const struct pme_finding *finding)
+{
+	struct json_object *object = pme_json_object();
+	struct json_object *claims = pme_json_array();
+
+	for (size_t i = 0; i < finding->n_claims; i++)
+		pme_json_append(claims, claim_json(&finding->claims[i]));
+	pme_json_owned_text(object, "id", pme_finding_id(finding));
+	pme_json_device(object, topo, finding->dev, finding->range.start);
+	pme_json_range(object, "range", finding->range);
+	pme_json_number(object, "physical_address",
+			pme_dev_physical(finding->dev, finding->range.start));
+	pme_json_set(object, "known_by", pme_known_by_json(finding->known_by));
+	pme_json_text(object, "verdict", pme_verdict_name(finding->verdict));
+	pme_json_set(object, "claims", claims);
+	return object;
+}
+
+struct json_object *pme_findings_json(const struct pme_topo *topo,
+				      const struct pme_findings *findings)
+{
+	struct json_object *array = pme_json_array();
+
+	for (size_t i = 0; i < findings->count; i++)
+		pme_json_append(array, pme_finding_json(topo, &findings->items[i]));
+	return array;
+}
+
+static bool names_a_file(const struct pme_claim *claim)
+{
+	return claim->file &&
+	       (claim->verdict == PME_LOST || claim->verdict == PME_RECOVERABLE ||
+		claim->verdict == PME_METADATA_AT_RISK || claim->verdict == PME_VERDICT_UNKNOWN);
+}
+
+static int compare_pointers(const void *a, const void *b)
+{
+	const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* How many different files lose something, or -ENOMEM. */
+static int count_files(const struct pme_findings *findings, uint64_t *ret)
+{
+	_cleanup_free_ const struct pme_file **files = NULL;
+	size_t count = 0, alloc = 0;
+
+	*ret = 0;
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct pme_finding *finding = &findings->items[i];
+
+		for (size_t c = 0; c < finding->n_claims; c++) {
+			if (!names_a_file(&finding->claims[c]))
+				continue;
+			if (pme_grow(&files, &alloc, count, sizeof(*files)) < 0)
+				return -ENOMEM;
+			files[count++] = finding->claims[c].file;
+		}
+	}
+	if (count > 1)
+		qsort(files, count, sizeof(*files), compare_pointers);
+	for (size_t i = 0; i < count; i++)
+		*ret += i == 0 || files[i] != files[i - 1];
+	return 0;
+}
+
+struct json_object *pme_findings_summary_json(const struct pme_findings *findings)
+{
+	static const struct {
+		enum pme_verdict verdict;
+		const char *key;
+	} sums[] = {
+		{PME_LOST, "lost_bytes"},
+		{PME_RECOVERABLE, "recoverable_bytes"},
+		{PME_METADATA_AT_RISK, "metadata_at_risk_bytes"},
+		{PME_VERDICT_UNKNOWN, "unknown_bytes"},
+		{PME_HARMLESS, "harmless_bytes"},
+	};
+	struct json_object *object = pme_json_object();
+	uint64_t bad = 0, files = 0;
+
+	for (size_t i = 0; i < findings->count; i++)
+		bad += findings->items[i].range.length;
+	if (count_files(findings, &files) < 0)
+		pme_json_lose();
+	pme_json_number(object, "findings", findings->count);
+	pme_json_number(object, "bad_bytes", bad);
+	pme_json_number(object, "files", files);
+	for (size_t s = 0; s < PME_ARRAY_SIZE(sums); s++) {
+		uint64_t total = 0, bytes = 0;
+
+		for (size_t i = 0; i < findings->count; i++)
+			if (pme_finding_bytes(&findings->items[i], sums[s].verdict, &bytes) == 0)
+				total += bytes;
+			else
+				pme_json_lose();
+		pme_json_number(object, sums[s].key, total);
+	}
+	return object;
+}

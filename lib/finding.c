@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Findings and their verdicts; see finding.h.
+ */
+#include "finding.h"
+
+#include <string.h>
+#include <xxhash.h>
+
+struct pme_claim *pme_finding_add_claim(struct pme_finding *finding, const struct pme_top *top,
+					uint64_t skip, uint64_t length)
+{
+	struct pme_hop *hops;
+	struct pme_claim *claim;
+
+	if (pme_grow(&finding->claims, &finding->alloc_claims, finding->n_claims,
+		     sizeof(*finding->claims)) < 0)
+		return NULL;
+	hops = pme_hops_copy(top->hops, top->n_hops, skip);
+	if (!hops)
+		return NULL;
+	claim = &finding->claims[finding->n_claims++];
+	*claim = (struct pme_claim){.hops = hops, .n_hops = top->n_hops, .length = length};
+	return claim;
+}
+
+static void claim_done(struct pme_claim *claim)
+{
+	free(claim->hops);
+	free(claim->detail);
+	free(claim->reason);
+	free(claim->fs_type);
+	free(claim->fs_uuid);
+}
+
+void pme_findings_done(struct pme_findings *findings)
+{
+	for (size_t i = 0; i < findings->count; i++) {
+		struct pme_finding *finding = &findings->items[i];
+
+		for (size_t c = 0; c < finding->n_claims; c++)
+			claim_done(&finding->claims[c]);
+		free(finding->claims);
+	}
+	for (size_t i = 0; i < findings->n_fs; i++) {
+		struct pme_reached_fs *reached = findings->fs[i];
+
+		pme_fs_result_done(&reached->result);
+		pme_range_list_done(&reached->ranges);
+		pme_fs_done(&reached->fs);
+		free(reached);
+	}
+	free(findings->fs);
+	free(findings->items);
+	*findings = (struct pme_findings){0};
+}
+
+void pme_findings_judge(struct pme_findings *findings)
+{
+	for (size_t i = 0; i < findings->count; i++) {
+		struct pme_finding *finding = &findings->items[i];
+
+		finding->verdict = PME_HARMLESS;
+		for (size_t c = 0; c < finding->n_claims; c++) {
+			struct pme_claim *claim = &finding->claims[c];
+
+			claim->verdict = claim->behind_end
+						 ? PME_HARMLESS
+						 : pme_verdict_of(claim->kind, claim->certainty);
+			if (claim->verdict > finding->verdict)
+				finding->verdict = claim->verdict;
+		}
+	}
+}
+
+/* Bytes of the finding's range with a claim whose verdict is at least @verdict. */
+static int bytes_at_least(const struct pme_finding *finding, enum pme_verdict verdict,
+			  uint64_t *ret)
+{
+	_cleanup_(pme_range_list_done) struct pme_range_list list = {0};
+
+	for (size_t c = 0; c < finding->n_claims; c++) {
+		const struct pme_claim *claim = &finding->claims[c];
+		int r;
+
+		if (claim->verdict < verdict)
+			continue;
+		r = pme_range_list_add(&list, claim->hops[0].start, claim->length);
+		if (r < 0)
+			return r;
+	}
+	pme_range_list_normalize(&list);
+	*ret = pme_range_list_bytes(&list);
+	return 0;
+}
+
+int pme_finding_bytes(const struct pme_finding *finding, enum pme_verdict verdict, uint64_t *ret)
+{
+	uint64_t here, above = 0;
+	int r = bytes_at_least(finding, verdict, &here);
+
+	if (r == 0 && verdict < PME_LOST)
+		r = bytes_at_least(finding, verdict + 1, &above);
+	if (r < 0)
+		return r;
+	*ret = here - above;
+	return 0;
+}
+
+char *pme_finding_id(const struct pme_finding *finding)
+{
+	_cleanup_free_ char *text = pme_printf("%s %llu %llu", finding->dev->identity,
+					       (unsigned long long)finding->range.start,
+					       (unsigned long long)finding->range.length);
+
+	if (!text)
+		return NULL;
+	return pme_printf("%016llx", (unsigned long long)XXH3_64bits(text, strlen(text)));
+}

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * XFS: bad bytes -> owners -> names, through the kernel's reverse map.
+ *
+ * The filesystem is entered through a private, detached copy of one of its mounts, so that mounts
+ * stacked on it hide nothing, and a mounted subdirectory is enough.  It is live: its state is taken
+ * before and after the search for names, and what is not the same is asked again, three times at
+ * most; then it is unknown.  No file is named that may not hold the bad bytes any more.
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/vfs.h>
+
+#include "names.h"
+#include "xfs-owners.h"
+#include "xfs-parents.h"
+
+#define ATTEMPTS 3
+#define HANDLE_INO64 0x81 /* file handle type of XFS: 64-bit number, 32-bit generation */
+#define SECTOR_ALIGN 4096 /* for O_DIRECT */
+
+struct pass {
+	const struct pme_topo *topo;
+	const struct pme_fs *fs;
+	const struct pme_range_list *ranges;
+	struct pme_log *log;
+	struct pme_xfs_view view;
+	struct pme_xfs_internal internal;
+};
+
+static const char *subject_of(const struct pme_fs *fs)
+{
+	return fs->source ? fs->source : fs->dev->name;
+}
+
+static void pass_close(struct pass *pass)
+{
+	pme_close_fd(&pass->view.fd);
+	pme_close_fd(&pass->view.clone);
+}
+
+/* Is the directory @fd on the XFS that @dev carries?  0 or -errno. */
+static int check_dir(int fd, const struct pme_dev *dev)
+{
+	struct statfs sfs;
+	struct stat st;
+	int r = pme_os_stat_at(fd, ".", false, &st);
+
+	if (r < 0)
+		return r;
+	if (fstatfs(fd, &sfs) < 0)
+		return -errno;
+	return st.st_dev == dev->devno && sfs.f_type == XFS_SUPER_MAGIC ? 0 : -EXDEV;
+}
+
+/* Without the privilege to copy a mount, its directory itself has to do. */
+static int open_mount(const struct pme_os *os, const struct pme_mount *mount,
+		      const struct pme_dev *dev, struct pme_xfs_view *ret)
+{
+	const char *path = mount->target[1] ? mount->target + 1 : ".";
+	_cleanup_close_ int clone = pme_os_clone_mount(os->root, path);
+	_cleanup_close_ int fd = clone >= 0 ? pme_os_open_at(clone, ".", O_RDONLY | O_DIRECTORY)
+					    : pme_os_open(os, path, O_RDONLY | O_DIRECTORY);
+	int r = fd < 0 ? fd : check_dir(fd, dev);
+
+	if (r < 0)
+		return r;
+	ret->clone = pme_take_fd(&clone);
+	ret->fd = pme_take_fd(&fd);
+	ret->devno = dev->devno;
+	ret->is_root = strcmp(mount->root, "/") == 0;
+	return 0;
+}
+
+/* Any mount will do, but one of the root is better: it is enough without open_by_handle_at(). */
+static int open_any(const struct pme_os *os, const struct pme_fs *fs, struct pme_xfs_view *ret)
+{
+	int r = -ENOENT;
+
+	for (int whole = 1; whole >= 0; whole--) {
+		for (size_t i = 0; i < fs->n_mounts; i++) {
+			if ((strcmp(fs->mounts[i]->root, "/") == 0) != whole)
+				continue;
+			r = open_mount(os, fs->mounts[i], fs->dev, ret);
+			if (r == 0)
+				return 0;
+		}
+	}
+	return r;
+}
+
+static int open_view(struct pass *pass)
+{
+	struct pme_xfs_view *view = &pass->view;
+	const char *subject = subject_of(pass->fs);
+	int r = open_any(pass->topo->os, pass->fs, view);
+
+	if (r < 0) {
+		pme_log_incomplete(pass->log, subject,
+				   "cannot open the filesystem at any of its %zu mounts: %s",
+				   pass->fs->n_mounts,
+				   r == -EXDEV ? "others are mounted over them" : strerror(-r));
+		return r;
+	}
+	r = pme_xfs_geo_read(view->fd, &view->geo);
+	if (r == 0 && !view->geo.is_zoned)
+		r = pme_xfs_view_probe(view);
+	if (r < 0) {
+		pme_log_incomplete(pass->log, subject,
+				   "cannot read geometry and reverse map of the filesystem: %s",
+				   strerror(-r));
+		return r;
+	}
+	view->knows_owners = r > 0;
+	return 0;
+}
+
+/* The root of the filesystem, whatever part of it is mounted: a descriptor or -errno. */
+static int open_root(const struct pme_xfs_view *view, const struct pme_xfs_inode *root)
+{
+	_cleanup_free_ struct file_handle *handle = NULL;
+	const struct {
+		uint64_t ino;
+		uint32_t gen;
+	} __attribute__((packed)) fid = {.ino = root->ino, .gen = root->gen};
+
+	if (view->is_root)
+		return pme_os_open_at(view->fd, ".", O_RDONLY | O_DIRECTORY);
+	handle = calloc(1, sizeof(*handle) + sizeof(fid));
+	if (!handle)
+		return -ENOMEM;
+	handle->handle_bytes = sizeof(fid);
+	handle->handle_type = HANDLE_INO64;
+	memcpy(handle->f_handle, &fid, sizeof(fid));
+	return pme_os_open_handle(view->fd, handle, O_RDONLY | O_DIRECTORY);
+}
+
+/* Names by a walk.  A root that cannot be opened makes them incomplete. */
+static int walk_names(const struct pme_xfs_view *view, const struct pme_xfs_inode *root,
+		      struct pme_file **files, size_t n_files, struct pme_names *ret)
+{
+	_cleanup_close_ int fd = open_root(view, root);
+
+	if (fd >= 0)
+		return pme_names_walk(fd, view->devno, files, n_files, ret);
+	if (fd == -ENOMEM)
+		return fd;
+	ret->incomplete = pme_printf("the root directory of the filesystem cannot be opened: %s",
+				     strerror(-fd));
+	return ret->incomplete ? 0 : -ENOMEM;
+}
+
+static int find_names(const struct pme_xfs_view *view, struct pme_file **files, size_t n_files,
+		      struct pme_names *ret)
+{
+	struct pme_xfs_inode root;
+	int r = pme_xfs_inode_root(view->fd, &root);
+
+	if (r < 0)
+		return r;
+	if (view->geo.has_parents) {
+		r = pme_xfs_parents_names(view->fd, &root, files, n_files, ret);
+		if (r == 0)
+			return 0;
+		pme_names_done(ret);
+	}
+	return walk_names(view, &root, files, n_files, ret);
+}
+
+/* Name all files but the internal ones, which have no names. */
+static int name_files(const struct pass *pass, const struct pme_xfs_state *state,
+		      const struct pme_fs_result *result)
+{
+	_cleanup_(pme_names_done) struct pme_names names = {0};
+	_cleanup_free_ struct pme_file **files = calloc(result->n_files + 1, sizeof(*files));
+	size_t n = 0;
+	int r;
+
+	if (!files)
+		return -ENOMEM;
+	for (size_t i = 0; i < result->n_files; i++)
+		if (!state->inodes.items[i].internal)
+			files[n++] = result->files[i];
+	if (n == 0)
+		return 0;
+	r = find_names(&pass->view, files, n, &names);
+	return r < 0 ? r : pme_names_publish(pass->topo, pass->fs, &names, files, n);
+}
+
+/* Numbers of the internal inodes.  Without a superblock they are called by their number. */
+static void read_internal(struct pass *pass, const struct pme_xfs_state *state)
+{
+	_cleanup_free_ void *sb = aligned_alloc(SECTOR_ALIGN, PME_XFS_SECTOR_MAX);
+	_cleanup_free_ char *path = pme_printf("/dev/%s", pass->fs->dev->name);
+	size_t size = pass->view.geo.sector_size;
+	_cleanup_close_ int fd = -1;
+	bool wanted = false;
+
+	for (size_t i = 0; i < state->inodes.count; i++)
+		wanted |= state->inodes.items[i].internal;
+	if (!wanted || !sb || !path)
+		return;
+	fd = pme_os_open(pass->topo->os, path + 1, O_RDONLY | O_DIRECT);
+	if (fd >= 0 && pme_os_pread(fd, sb, size, 0) == 0)
+		pme_xfs_internal_parse(sb, size, &pass->internal);
+	pme_xfs_internal_ask(path, &pass->internal);
+}
+
+/* What changed under the search: its bytes are unknown, its other names may not be all. */
+static int give_up_on(const struct pass *pass, struct pme_xfs_state *state,
+		      const struct pme_xfs_state *later, struct pme_fs_result *result)
+{
+	_cleanup_(pme_range_list_done) struct pme_range_list changed = {0};
+	int r = pme_xfs_state_reduce(&pass->view.geo, state, later, &changed);
+
+	for (size_t i = 0; r == 0 && i < changed.count; i++)
+		r = pme_xfs_owners_unknown(changed.items[i],
+					   "the filesystem changed these blocks while it was "
+					   "read: scan again",
+					   result);
+	for (size_t i = 0; r == 0 && i < state->inodes.count; i++) {
+		const struct pme_xfs_inode *old = &state->inodes.items[i];
+		size_t j = pme_xfs_inodes_find(&later->inodes, old->ino);
+
+		if (j == later->inodes.count || later->inodes.items[j].ino != old->ino ||
+		    later->inodes.items[j].nlink != old->nlink)
+			r = pme_names_doubt(result->files[i], "its links changed meanwhile");
+	}
+	if (r == 0)
+		pme_log_incomplete(pass->log, subject_of(pass->fs),
+				   "the filesystem changed while "
+				   "it was read: %" PRIu64 " bytes stay unknown",
+				   pme_range_list_bytes(&changed));
+	return r;
+}
+
+/* One attempt: 1 when the answer stands, 0 when it is worth another one, -errno. */
+static int attempt(struct pass *pass, bool is_last, struct pme_fs_result *ret)
+{
+	_cleanup_(pme_xfs_state_done) struct pme_xfs_state before = {0};
+	_cleanup_(pme_xfs_state_done) struct pme_xfs_state after = {0};
+	int r = pme_xfs_state_take(&pass->view, pass->ranges, &before);
+
+	if (r == 0)
+		r = pme_xfs_files_make(&before, pass->view.devno, ret);
+	if (r == 0)
+		r = name_files(pass, &before, ret);
+	if (r == 0)
+		r = pme_xfs_state_take(&pass->view, pass->ranges, &after);
+	if (r < 0)
+		return r;
+	if (!pme_xfs_state_equal(&before, &after)) {
+		if (!is_last)
+			return 0;
+		r = give_up_on(pass, &before, &after, ret);
+	}
+	read_internal(pass, &before);
+	if (r == 0)
+		r = pme_xfs_owners_make(&pass->view, &pass->internal, &before, ret);
+	return r < 0 ? r : 1;
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct pme_fs_owner *p = a, *q = b;
+	uint64_t inode_p = p->file ? p->file->inode : 0, inode_q = q->file ? q->file->inode : 0;
+
+	if (p->range.start != q->range.start)
+		return p->range.start < q->range.start ? -1 : 1;
+	if (inode_p != inode_q)
+		return inode_p < inode_q ? -1 : 1;
+	return p->file_start < q->file_start ? -1 : p->file_start > q->file_start;
+}
+
+static void tell_unknown(const struct pass *pass, const struct pme_fs_result *result)
+{
+	size_t unknown = 0, unnamed = 0;
+
+	for (size_t i = 0; i < result->n_owners; i++)
+		unknown += result->owners[i].kind == PME_OWNER_UNKNOWN;
+	for (size_t i = 0; i < result->n_files; i++)
+		unnamed += !result->files[i]->paths_complete;
+	if (unknown > 0 && !pass->view.knows_owners)
+		pme_log_incomplete(pass->log, subject_of(pass->fs),
+				   "cannot tell the owner of %zu "
+				   "ranges: %s",
+				   unknown, pme_xfs_unknown_reason(&pass->view));
+	else if (unknown > 0)
+		pme_log_incomplete(pass->log, subject_of(pass->fs),
+				   "cannot tell the owner of %zu "
+				   "ranges: each has its own reason",
+				   unknown);
+	if (unnamed > 0)
+		pme_log_incomplete(pass->log, subject_of(pass->fs),
+				   "cannot find all names of %zu "
+				   "of %zu inodes: each has its own reason",
+				   unnamed, result->n_files);
+}
+
+/* Of a zoned XFS neither the keys nor the end are as we know them. */
+static int refuse_zoned(const struct pass *pass, struct pme_fs_result *ret)
+{
+	int r = 0;
+
+	pme_log_incomplete(pass->log, subject_of(pass->fs),
+			   "cannot map bytes to files: zoned XFS is "
+			   "not supported");
+	for (size_t i = 0; r == 0 && i < pass->ranges->count; i++)
+		r = pme_xfs_owners_unknown(pass->ranges->items[i], "zoned XFS is not supported",
+					   ret);
+	return r;
+}
+
+static int run_pass(struct pass *pass, struct pme_fs_result *ret)
+{
+	int r = 0;
+
+	if (pass->view.geo.is_zoned)
+		return refuse_zoned(pass, ret);
+	for (int i = 1; r == 0 && i <= ATTEMPTS; i++) {
+		pme_fs_result_done(ret);
+		r = attempt(pass, i == ATTEMPTS, ret);
+	}
+	if (r < 0)
+		return r;
+	if (ret->n_owners > 0)
+		qsort(ret->owners, ret->n_owners, sizeof(*ret->owners), by_place);
+	tell_unknown(pass, ret);
+	return 0;
+}
+
+static int resolve(const struct pme_topo *topo, const struct pme_fs *fs,
+		   const struct pme_range_list *ranges, struct pme_log *log,
+		   struct pme_fs_result *ret)
+{
+	_cleanup_(pass_close) struct pass pass = {
+		.topo = topo,
+		.fs = fs,
+		.ranges = ranges,
+		.log = log,
+		.view = {.clone = -1, .fd = -1},
+	};
+	int r;
+
+	memset(&pass.internal, 0xff, sizeof(pass.internal));
+	r = open_view(&pass);
+	if (r < 0)
+		return r;
+	r = run_pass(&pass, ret);
+	if (r == 0)
+		return 0;
+	pme_fs_result_done(ret);
+	pme_log_incomplete(log, subject_of(fs), "cannot map bytes to files: %s", strerror(-r));
+	return r;
+}
+
+const struct pme_fs_kind pme_fs_xfs = {
+	.type = "xfs",
+	.resolve = resolve,
+};

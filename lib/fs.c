@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of filesystems, and the life of their results; see fs.h.
+ */
+#include "fs.h"
+
+#include <string.h>
+
+static const struct pme_fs_kind *const kinds[] = {
+	&pme_fs_xfs,
+};
+
+const struct pme_fs_kind *pme_fs_kind_of(const char *type)
+{
+	for (size_t i = 0; i < PME_ARRAY_SIZE(kinds); i++)
+		if (strcmp(kinds[i]->type, type) == 0)
+			return kinds[i];
+	return NULL;
+}
+
+static int add_mount(struct pme_fs *fs, size_t *alloc, const struct pme_mount *mount)
+{
+	int r = pme_grow(&fs->mounts, alloc, fs->n_mounts, sizeof(*fs->mounts));
+
+	if (r < 0)
+		return r;
+	fs->mounts[fs->n_mounts++] = mount;
+	return 0;
+}
+
+static int collect_mounts(const struct pme_topo *topo, struct pme_fs *fs)
+{
+	size_t alloc = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < topo->n_mounts; i++)
+		if (topo->mounts[i].devno == fs->dev->devno)
+			r = add_mount(fs, &alloc, &topo->mounts[i]);
+	return r;
+}
+
+/* A uuid is nice to have: a device that cannot be probed is none the less mounted. */
+static int read_uuid(const struct pme_topo *topo, struct pme_fs *fs)
+{
+	_cleanup_(pme_probe_done) struct pme_probe probe = {0};
+	int r = pme_dev_probe(topo, fs->dev, &probe);
+
+	if (r == 0)
+		fs->uuid = pme_take_ptr(probe.uuid);
+	return r == -ENOMEM ? r : 0;
+}
+
+int pme_fs_of(const struct pme_topo *topo, const struct pme_dev *dev, struct pme_fs *ret)
+{
+	_cleanup_(pme_fs_done) struct pme_fs fs = {.dev = dev};
+	int r = dev->devno ? collect_mounts(topo, &fs) : 0;
+
+	if (r < 0 || fs.n_mounts == 0)
+		return r;
+	fs.type = fs.mounts[0]->type;
+	fs.source = fs.mounts[0]->source;
+	r = read_uuid(topo, &fs);
+	if (r < 0)
+		return r;
+	*ret = fs;
+	fs = (struct pme_fs){0};
+	return 1;
+}
+
+void pme_fs_done(struct pme_fs *fs)
+{
+	free(fs->uuid);
+	free(fs->mounts);
+	*fs = (struct pme_fs){0};
+}
+
+struct pme_fs_owner *pme_fs_result_add(struct pme_fs_result *result)
+{
+	struct pme_fs_owner *owner;
+
+	if (pme_grow(&result->owners, &result->alloc_owners, result->n_owners,
+		     sizeof(*result->owners)) < 0)
+		return NULL;
+	owner = &result->owners[result->n_owners++];
+	*owner = (struct pme_fs_owner){0};
+	return owner;
+}
+
+void pme_fs_result_done(struct pme_fs_result *result)
+{
+	for (size_t i = 0; i < result->n_owners; i++) {
+		free(result->owners[i].detail);
+		free(result->owners[i].reason);
+		free(result->owners[i].inodes);
+	}
+	for (size_t i = 0; i < result->n_files; i++)
+		pme_file_free(result->files[i]);
+	free(result->owners);
+	free(result->files);
+	*result = (struct pme_fs_result){0};
+}

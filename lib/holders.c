@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which processes have files open or mapped; see holders.h.
+ *
+ * One pass over /proc.  A process that vanishes meanwhile holds nothing; one that we may not look
+ * into makes the answer incomplete.  smaps makes the kernel walk page tables, so it is read only of
+ * processes with a shared mapping of a wanted file.  What surprises: with hidepid the processes of
+ * others are missing altogether; that process 1 is missing gives it away.
+ */
+#include "holders.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct search {
+	const struct pme_os *os;
+	struct pme_file **files; /* sorted by device and inode */
+	size_t n_files;
+	size_t n_denied, n_processes;
+};
+
+/* The process being looked at. */
+struct process {
+	const char *pid; /* digits */
+	bool denied;
+	bool has_shared; /* a shared mapping of a wanted file */
+};
+
+static int by_identity(const void *a, const void *b)
+{
+	const struct pme_file *p = *(struct pme_file *const *)a;
+	const struct pme_file *q = *(struct pme_file *const *)b;
+
+	if (p->devno != q->devno)
+		return p->devno < q->devno ? -1 : 1;
+	return p->inode < q->inode ? -1 : p->inode > q->inode;
+}
+
+static struct pme_file *find_file(const struct search *search, dev_t devno, uint64_t inode)
+{
+	const struct pme_file key = {.devno = devno, .inode = inode}, *keyp = &key;
+	struct pme_file **found =
+		bsearch(&keyp, search->files, search->n_files, sizeof(*search->files), by_identity);
+
+	return found ? *found : NULL;
+}
+
+/* Errors of a process that ended meanwhile. */
+static bool is_gone(int error)
+{
+	return error == -ENOENT || error == -ESRCH;
+}
+
+/* What cannot be read of a process: hard errors are passed on, the rest is noted. */
+static int note_error(struct process *process, int error)
+{
+	if (error == -ENOMEM)
+		return error;
+	process->denied |= !is_gone(error);
+	return 0;
+}
+
+static int name_holder(const struct search *search, struct process *process,
+		       struct pme_holder *holder)
+{
+	_cleanup_free_ char *cgroup = NULL;
+	size_t len;
+	int r = pme_os_read_line(search->os, &holder->command, "proc/%s/comm", process->pid);
+
+	if (r < 0 && r != -EINVAL) /* a name may hold a newline: then it has none for us */
+		r = note_error(process, r);
+	if (r == -ENOMEM)
+		return r;
+	r = pme_os_read_attr(search->os, &cgroup, &len, "proc/%s/cgroup", process->pid);
+	if (r < 0)
+		return note_error(process, r);
+	r = pme_cgroup_parse(cgroup, len, &holder->unit, &holder->container);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* The holder of @file that stands for this process, a new one when there is none. */
+static int get_holder(const struct search *search, struct process *process, struct pme_file *file,
+		      struct pme_holder **ret)
+{
+	struct pme_holder *last = file->n_holders ? &file->holders[file->n_holders - 1] : NULL;
+	uint64_t pid;
+	int r = pme_parse_u64(process->pid, strlen(process->pid), &pid);
+
+	if (r < 0)
+		return r;
+	if (!last || last->pid != (pid_t)pid) {
+		r = pme_grow(&file->holders, &file->alloc_holders, file->n_holders,
+			     sizeof(*file->holders));
+		if (r < 0)
+			return r;
+		last = &file->holders[file->n_holders++];
+		*last = (struct pme_holder){.pid = (pid_t)pid, .fd = -1};
+		r = name_holder(search, process, last);
+	}
+	*ret = last;
+	return r;
+}
+
+static int look_at_fd(const struct search *search, struct process *process, const char *name)
+{
+	_cleanup_free_ char *path = pme_printf("proc/%s/fd/%s", process->pid, name);
+	struct pme_holder *holder;
+	struct pme_file *file;
+	struct stat st;
+	uint64_t fd;
+	int r = path ? pme_os_stat(search->os, path, true, &st) : -ENOMEM;
+
+	if (r < 0)
+		return note_error(process, r);
+	file = find_file(search, st.st_dev, st.st_ino);
+	if (!file || pme_parse_u64(name, strlen(name), &fd) < 0 || fd > INT32_MAX)
+		return 0;
+	r = get_holder(search, process, file, &holder);
+	if (r < 0)
+		return r;
+	holder->open = true;
+	if (holder->fd < 0)
+		holder->fd = (int)fd;
+	return 0;
+}
+
+static int look_at_fds(const struct search *search, struct process *process)
+{
+	_cleanup_free_ char *path = pme_printf("proc/%s/fd", process->pid);
+	char **names = NULL;
+	size_t count = 0;
+	int r = path ? pme_os_list(search->os, path, &names, &count) : -ENOMEM;
+
+	if (r < 0)
+		return note_error(process, r);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = look_at_fd(search, process, names[i]);
+	pme_os_free_names(names, count);
+	return r;
+}
+
+static int add_mapping(const struct search *search, struct process *process, struct pme_file *file,
+		       const struct pme_map_line *map)
+{
+	struct pme_holder *holder;
+	int r = get_holder(search, process, file, &holder);
+
+	if (r < 0)
+		return r;
+	holder->mapped = true;
+	process->has_shared |= map->shared;
+	if (!holder->map_entry) {
+		holder->map_entry = pme_printf("%" PRIx64 "-%" PRIx64, map->start, map->end);
+		if (!holder->map_entry)
+			return -ENOMEM;
+	}
+	r = pme_range_list_add(&holder->mapped_ranges, map->offset, map->end - map->start);
+	return r == -EINVAL ? 0 : r;
+}
+
+/* Call @line_fn for each line of @text; it returns 0 or -errno. */
+static int for_each_line(const char *text, size_t len,
+			 int (*line_fn)(void *arg, const char *line, size_t len), void *arg)
+{
+	const char *end = text + len;
+	int r = 0;
+
+	while (r == 0 && text < end) {
+		const char *newline = memchr(text, '\n', (size_t)(end - text));
+		const char *line_end = newline ? newline : end;
+
+		r = line_fn(arg, text, (size_t)(line_end - text));
+		text = newline ? newline + 1 : end;
+	}
+	return r;
+}
+
+struct maps {
+	const struct search *search;
+	struct process *process;
+	struct pme_holder *current; /* smaps: whose mapping the lines belong to */
+};
+
+static int on_map(void *arg, const char *line, size_t len)
+{
+	struct maps *maps = arg;
+	struct pme_map_line map;
+	struct pme_file *file;
+
+	if (pme_map_line_parse(line, len, &map) < 0) {
+		maps->process->denied = true;
+		return 0;
+	}
+	file = map.inode ? find_file(maps->search, map.devno, map.inode) : NULL;
+	return file ? add_mapping(maps->search, maps->process, file, &map) : 0;
+}
+
+/* Is "sf" (VM_SYNC: MAP_SYNC) among the words behind "VmFlags:"? */
+static bool has_sync_flag(const char *line, size_t len)
+{
+	const char *p = line, *end = line + len, *word;
+	size_t word_len;
+
+	if (!pme_next_word(&p, end, &word, &word_len) || !pme_word_is(word, word_len, "VmFlags:"))
+		return false;
+	while (pme_next_word(&p, end, &word, &word_len))
+		if (pme_word_is(word, word_len, "sf"))
+			return true;
+	return false;
+}
+
+static int on_smap(void *arg, const char *line, size_t len)
+{
+	struct maps *maps = arg;
+	struct pme_map_line map;
+	struct pme_file *file;
+
+	if (maps->current && has_sync_flag(line, len))
+		maps->current->map_sync = true;
+	if (pme_map_line_parse(line, len, &map) < 0)
+		return 0;
+	maps->current = NULL;
+	file = map.inode ? find_file(maps->search, map.devno, map.inode) : NULL;
+	return file ? get_holder(maps->search, maps->process, file, &maps->current) : 0;
+}
+
+static int look_at_maps(const struct search *search, struct process *process, const char *name,
+			int (*line_fn)(void *arg, const char *line, size_t len))
+{
+	struct maps maps = {.search = search, .process = process};
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	int r = pme_os_read_attr(search->os, &text, &len, "proc/%s/%s", process->pid, name);
+
+	return r < 0 ? note_error(process, r) : for_each_line(text, len, line_fn, &maps);
+}
+
+static int look_at_process(struct search *search, const char *pid)
+{
+	struct process process = {.pid = pid};
+	int r = look_at_fds(search, &process);
+
+	if (r == 0)
+		r = look_at_maps(search, &process, "maps", on_map);
+	if (r == 0 && process.has_shared)
+		r = look_at_maps(search, &process, "smaps", on_smap);
+	search->n_denied += process.denied;
+	search->n_processes++;
+	return r;
+}
+
+static bool is_pid(const char *name)
+{
+	uint64_t pid;
+
+	return pme_parse_u64(name, strlen(name), &pid) == 0 && pid <= INT32_MAX;
+}
+
+static int look_at_all(struct search *search, struct pme_log *log)
+{
+	char **names = NULL;
+	size_t count = 0;
+	bool has_first = false;
+	int r = pme_os_list(search->os, "proc", &names, &count);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		has_first |= strcmp(names[i], "1") == 0;
+		if (is_pid(names[i]))
+			r = look_at_process(search, names[i]);
+	}
+	pme_os_free_names(names, count);
+	if (r == 0 && !has_first)
+		pme_log_incomplete(log, "/proc",
+				   "cannot see the processes of others (mounted with hidepid): "
+				   "run as root");
+	return r;
+}
+
+/* A file without a name is reached through its holders. */
+static int add_proc_path(struct pme_file *file, const struct pme_holder *holder)
+{
+	char *path = holder->fd >= 0 ? pme_printf("/proc/%d/fd/%d", (int)holder->pid, holder->fd)
+				     : pme_printf("/proc/%d/map_files/%s", (int)holder->pid,
+						  holder->map_entry);
+
+	return pme_file_add_path(file, path);
+}
+
+static int name_unlinked(struct pme_file *file)
+{
+	char *remark;
+
+	if (file->nlink > 0 || file->mode == 0 || file->n_paths > 0 || file->n_holders == 0)
+		return 0;
+	for (size_t i = 0; i < file->n_holders; i++) {
+		int r = add_proc_path(file, &file->holders[i]);
+
+		if (r < 0)
+			return r;
+	}
+	remark = strdup("unlinked, still open");
+	if (!remark)
+		return -ENOMEM;
+	free(file->paths_reason);
+	file->paths_reason = remark;
+	return 0;
+}
+
+static int finish_file(struct pme_file *file)
+{
+	for (size_t i = 0; i < file->n_holders; i++)
+		pme_range_list_normalize(&file->holders[i].mapped_ranges);
+	return name_unlinked(file);
+}
+
+static void tell_denied(const struct search *search, struct pme_log *log)
+{
+	if (search->n_denied > 0)
+		pme_log_incomplete(log, "/proc",
+				   "cannot look into %zu of %zu processes: permission denied",
+				   search->n_denied, search->n_processes);
+}
+
+int pme_holders_find(const struct pme_os *os, struct pme_file **files, size_t n_files,
+		     struct pme_log *log)
+{
+	_cleanup_free_ struct pme_file **sorted = calloc(n_files + 1, sizeof(*sorted));
+	struct search search = {.os = os, .files = sorted, .n_files = n_files};
+	int r;
+
+	if (!sorted)
+		return -ENOMEM;
+	if (n_files == 0)
+		return 0;
+	memcpy(sorted, files, n_files * sizeof(*files));
+	qsort(sorted, n_files, sizeof(*sorted), by_identity);
+	r = look_at_all(&search, log);
+	tell_denied(&search, log);
+	for (size_t i = 0; r == 0 && i < n_files; i++)
+		r = finish_file(files[i]);
+	return r;
+}

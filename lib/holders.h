@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which processes have these files open or mapped: one pass over /proc for all of them.
+ *
+ * What it cannot see (processes of others without privilege, hidepid) makes the answer incomplete
+ * and is said in the log.  It never attaches to a process.
+ */
+#ifndef PME_HOLDERS_H
+#define PME_HOLDERS_H
+
+#include "claim.h"
+#include "log.h"
+#include "os.h"
+
+/*
+ * Fill holders of each of @files (matched by st_dev and inode).  Files without a name that are held
+ * get the paths /proc/PID/fd/N or /proc/PID/map_files/… and the remark that they are unlinked.
+ */
+int pme_holders_find(const struct pme_os *os, struct pme_file **files, size_t n_files,
+		     struct pme_log *log);
+
+/* Parsers, for tests and fuzzing. */
+struct pme_map_line {
+	uint64_t start, end, offset, inode; /* start, end: addresses; offset: bytes of the file */
+	dev_t devno;
+	bool writable, shared;
+};
+/* One line of /proc/PID/maps: 0 or -EINVAL. */
+int pme_map_line_parse(const char *line, size_t len, struct pme_map_line *ret);
+/* From the text of /proc/PID/cgroup: systemd unit and container, each allocated or NULL. */
+int pme_cgroup_parse(const char *text, size_t len, char **ret_unit, char **ret_container);
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Device-mapper: walks the lines of an active table and asks the target of each.
+ *
+ * What is not understood is said, never skipped: a target without a row here, a line that makes no
+ * sense, a table that cannot be read, a table that does not name the lower device at all.  The
+ * parameters of a line are never shown: they may hold keys.  The surprise: a target such as vdo
+ * prints a path where others print "major:minor", so a line that names none of the devices below
+ * may be about any of them.
+ */
+#include "dm-params.h"
+#include "layer.h"
+
+#include <string.h>
+
+static const struct pme_dm_target *const targets[] = {
+	&pme_dm_linear,
+	&pme_dm_striped,
+};
+
+/* Targets of Linux 6.1 and 6.12 that are known by name only; what is behind "dm-" is the type. */
+static const char *const unfollowed[] = {
+	"dm-cache",
+	"dm-clone",
+	"dm-crypt",
+	"dm-delay",
+	"dm-dust",
+	"dm-ebs",
+	"dm-era",
+	"dm-error",
+	"dm-flakey",
+	"dm-integrity",
+	"dm-log-writes",
+	"dm-mirror",
+	"dm-multipath",
+	"dm-raid",
+	"dm-snapshot",
+	"dm-snapshot-merge",
+	"dm-snapshot-origin",
+	"dm-switch",
+	"dm-thin",
+	"dm-thin-pool",
+	"dm-unstriped",
+	"dm-vdo",
+	"dm-verity",
+	"dm-writecache",
+	"dm-zero",
+	"dm-zoned",
+};
+
+static const struct pme_dm_target *target_of(const struct pme_dm_line *line)
+{
+	for (size_t i = 0; i < PME_ARRAY_SIZE(targets); i++)
+		if (strcmp(targets[i]->type, line->type) == 0)
+			return targets[i];
+	return NULL;
+}
+
+/* "dm-crypt" for "crypt": steps hold static strings only. */
+static const char *kind_of(const struct pme_dm_line *line)
+{
+	const struct pme_dm_target *target = target_of(line);
+
+	if (target)
+		return target->kind;
+	for (size_t i = 0; i < PME_ARRAY_SIZE(unfollowed); i++)
+		if (strcmp(unfollowed[i] + strlen("dm-"), line->type) == 0)
+			return unfollowed[i];
+	return "dm";
+}
+
+/* These use no device, whatever their parameters. */
+static bool stores_nothing(const struct pme_dm_line *line)
+{
+	return strcmp(line->type, "zero") == 0 || strcmp(line->type, "error") == 0;
+}
+
+static bool line_is_valid(const struct pme_dm_line *line)
+{
+	uint64_t end;
+
+	return line->range.length > 0 && pme_add(line->range.start, line->range.length, &end) == 0;
+}
+
+/* Does the line use @lower, or could it?  Without a followed target nobody knows how. */
+static bool may_use(const struct pme_dev *upper, const struct pme_dm_line *line,
+		    const struct pme_dev *lower)
+{
+	if (stores_nothing(line))
+		return false;
+	if (pme_dm_line_names(line, lower->devno))
+		return true;
+	for (size_t i = 0; i < upper->n_lowers; i++)
+		if (pme_dm_line_names(line, upper->lowers[i]->devno))
+			return false;
+	return true;
+}
+
+static int say_malformed(const struct pme_dev *upper, size_t index, struct pme_range range,
+			 struct pme_steps *ret)
+{
+	const struct pme_dm_line *line = &upper->lines[index];
+
+	return pme_steps_unknown(ret, range, kind_of(line),
+				 "table line %zu of %s: malformed '%s' parameters", index + 1,
+				 pme_dev_label(upper), line->type);
+}
+
+static int say_unfollowed(const struct pme_dev *upper, const struct pme_dm_line *line,
+			  struct pme_range range, struct pme_steps *ret)
+{
+	return pme_steps_unknown(ret, range, kind_of(line),
+				 "device-mapper target '%s' of %s is not followed", line->type,
+				 pme_dev_label(upper));
+}
+
+static int say_unreadable(const struct pme_dev *upper, struct pme_range range,
+			  struct pme_steps *ret)
+{
+	return pme_steps_unknown(ret, range, "dm", "cannot read the device-mapper table of %s: %s",
+				 pme_dev_label(upper), strerror(-upper->table_error));
+}
+
+/* Has a line before line @index of the table the same type and may it use @lower as well? */
+static bool said_before(const struct pme_dev *upper, size_t index, const struct pme_dev *lower)
+{
+	for (size_t i = 0; i < index; i++)
+		if (strcmp(upper->lines[i].type, upper->lines[index].type) == 0 &&
+		    may_use(upper, &upper->lines[i], lower))
+			return true;
+	return false;
+}
+
+static int line_up(const struct pme_dev *upper, size_t index, const struct pme_dev *lower,
+		   struct pme_range range, struct pme_steps *ret)
+{
+	const struct pme_dm_line *line = &upper->lines[index];
+	const struct pme_dm_target *target = target_of(line);
+	int r = -EINVAL;
+
+	if (!target && (!may_use(upper, line, lower) || said_before(upper, index, lower)))
+		return 0;
+	if (!target)
+		return say_unfollowed(upper, line, range, ret);
+	if (line_is_valid(line))
+		r = target->up(upper, line, lower, range, ret);
+	return r == -EINVAL ? say_malformed(upper, index, range, ret) : r;
+}
+
+/* Does a line name @lower?  Then bytes of it that no line uses are not used. */
+static bool table_names(const struct pme_dev *upper, const struct pme_dev *lower)
+{
+	for (size_t i = 0; i < upper->n_lines; i++)
+		if (pme_dm_line_names(&upper->lines[i], lower->devno))
+			return true;
+	return false;
+}
+
+static int dm_up(const struct pme_dev *upper, const struct pme_dev *lower, struct pme_range range,
+		 struct pme_steps *ret)
+{
+	size_t before = ret->count;
+	int r;
+
+	if (upper->table_error)
+		return say_unreadable(upper, range, ret);
+	for (size_t i = 0; i < upper->n_lines; i++) {
+		r = line_up(upper, i, lower, range, ret);
+		if (r < 0)
+			return r;
+	}
+	if (ret->count > before || table_names(upper, lower))
+		return 0;
+	return pme_steps_unknown(ret, range, "dm", "the table of %s does not say how it uses %s",
+				 pme_dev_label(upper), pme_dev_label(lower));
+}
+
+static int line_down(const struct pme_dev *upper, size_t index, struct pme_range range,
+		     struct pme_steps *ret)
+{
+	const struct pme_dm_line *line = &upper->lines[index];
+	const struct pme_dm_target *target = target_of(line);
+	struct pme_range part;
+	int r;
+
+	if (!line_is_valid(line) || !pme_range_intersect(range, line->range, &part))
+		return 0;
+	if (stores_nothing(line))
+		return pme_steps_owner(ret, part, kind_of(line), PME_OWNER_UNUSED,
+				       "device-mapper target '%s' stores nothing", line->type);
+	if (!target)
+		return say_unfollowed(upper, line, part, ret);
+	r = target->down(upper, line, part, ret);
+	return r == -EINVAL ? say_malformed(upper, index, part, ret) : r;
+}
+
+/* Bytes of the device that no line of the table covers. */
+static int say_gaps(const struct pme_dev *upper, struct pme_range range, struct pme_steps *ret)
+{
+	_cleanup_(pme_range_list_done) struct pme_range_list lines = {}, rest = {};
+	int r;
+
+	for (size_t i = 0; i < upper->n_lines; i++) {
+		struct pme_range line = upper->lines[i].range;
+
+		if (!line_is_valid(&upper->lines[i]))
+			continue;
+		r = pme_range_list_add(&lines, line.start, line.length);
+		if (r < 0)
+			return r;
+	}
+	pme_range_list_normalize(&lines);
+	r = pme_range_list_subtract(range, &lines, &rest);
+	for (size_t i = 0; r == 0 && i < rest.count; i++)
+		r = pme_steps_unknown(ret, rest.items[i], "dm",
+				      "the table of %s has no line for these bytes",
+				      pme_dev_label(upper));
+	return r;
+}
+
+static int dm_down(const struct pme_dev *upper, struct pme_range range, struct pme_steps *ret)
+{
+	int r;
+
+	if (upper->table_error)
+		return say_unreadable(upper, range, ret);
+	for (size_t i = 0; i < upper->n_lines; i++) {
+		r = line_down(upper, i, range, ret);
+		if (r < 0)
+			return r;
+	}
+	return say_gaps(upper, range, ret);
+}
+
+/* Is it this line that leads from this byte of @lower to that byte of @upper? */
+static bool line_leads(const struct pme_dev *upper, const struct pme_dm_line *line,
+		       const struct pme_dm_target *target, const struct pme_dev *lower,
+		       uint64_t lower_start, uint64_t upper_start)
+{
+	_cleanup_(pme_steps_done) struct pme_steps steps = {};
+	struct pme_range byte = {.start = lower_start, .length = 1};
+
+	if (target->up(upper, line, lower, byte, &steps) < 0)
+		return false;
+	for (size_t i = 0; i < steps.count; i++)
+		if (steps.items[i].to && steps.items[i].to_start == upper_start)
+			return true;
+	return false;
+}
+
+static char *dm_explain(const struct pme_dev *lower, uint64_t lower_start,
+			const struct pme_dev *upper, uint64_t upper_start)
+{
+	for (size_t i = 0; i < upper->n_lines; i++) {
+		const struct pme_dm_line *line = &upper->lines[i];
+		const struct pme_dm_target *target = target_of(line);
+
+		if (target && line_is_valid(line) &&
+		    line_leads(upper, line, target, lower, lower_start, upper_start))
+			return target->explain(line, lower, lower_start, upper, upper_start);
+	}
+	return pme_printf("no line of the table of %s explains this", pme_dev_label(upper));
+}
+
+static bool dm_owns(const struct pme_dev *upper)
+{
+	return upper->kind == PME_DEV_DM;
+}
+
+const struct pme_layer pme_layer_dm = {
+	.name = "dm",
+	.owns = dm_owns,
+	.up = dm_up,
+	.down = dm_down,
+	.explain = dm_explain,
+};

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Layers: how bytes of a lower block device become bytes of the devices stacked on it, and back.
+ *
+ * A layer is one row of a table.  Its up() gets a range of @lower and appends steps for those bytes
+ * that @upper uses: zero, one or many, also several for the same bytes.  A step leads to bytes of
+ * the upper device, or ends the way with an owner of its own (metadata, parity) or with an explicit
+ * unknown.  Bytes that up() does not mention are not used by @upper.  down() is the inverse.
+ * Both return 0 or -errno; -EINVAL means that what the kernel said makes no sense, and the caller
+ * turns it into an explicit unknown.  They never log and never read anything: the snapshot has it.
+ *
+ * To add a layer: one file lib/layer-NAME.c with a const struct pme_layer, one row in layer.c.
+ */
+#ifndef PME_LAYER_H
+#define PME_LAYER_H
+
+#include "claim.h"
+#include "topo.h"
+
+/* More pieces than this from one range are an error (-E2BIG): a table made to explode. */
+#define PME_STEPS_MAX (1U << 18)
+
+struct pme_step {
+	struct pme_range from;	  /* bytes of the device that the step starts at */
+	const struct pme_dev *to; /* device it leads to; NULL: the way ends here */
+	uint64_t to_start;	  /* bytes of @to; the length is that of @from */
+	const char *kind;	  /* "partition", "dm-linear", …: static; may be NULL at an end */
+	/* only where the way ends: */
+	enum pme_owner_kind owner;
+	enum pme_certainty certainty;
+	char *detail; /* what exactly, or NULL; owned */
+	char *reason; /* why unknown or redundant, or NULL; owned */
+};
+
+struct pme_steps {
+	struct pme_step *items;
+	size_t count, alloc;
+};
+
+struct pme_layer {
+	const char *name;
+	/* Is @upper a device of this layer? */
+	bool (*owns)(const struct pme_dev *upper);
+	int (*up)(const struct pme_dev *upper, const struct pme_dev *lower, struct pme_range range,
+		  struct pme_steps *ret);
+	int (*down)(const struct pme_dev *upper, struct pme_range range, struct pme_steps *ret);
+	/* One line with the arithmetic of one hop, for explain; allocated, NULL without memory. */
+	char *(*explain)(const struct pme_dev *lower, uint64_t lower_start,
+			 const struct pme_dev *upper, uint64_t upper_start);
+};
+
+/* The layer of @upper, or NULL when none knows it. */
+const struct pme_layer *pme_layer_of(const struct pme_dev *upper);
+
+extern const struct pme_layer pme_layer_partition, pme_layer_dm, pme_layer_md, pme_layer_namespace;
+
+/*
+ * Append a step that leads on; 0, -ENOMEM, -E2BIG, -EINVAL for an empty or overflowing range.  A
+ * step that continues the last one on both sides is joined to it.
+ */
+int pme_steps_lead(struct pme_steps *steps, struct pme_range from, const struct pme_dev *to,
+		   uint64_t to_start, const char *kind);
+/* Append a step that ends; takes @detail and @reason (each may be NULL), frees them on error. */
+int pme_steps_end(struct pme_steps *steps, struct pme_range from, enum pme_owner_kind owner,
+		  enum pme_certainty certainty, char *detail, char *reason);
+/* The same with a text: an exact owner with its detail; an explicit unknown with its reason. */
+int pme_steps_owner(struct pme_steps *steps, struct pme_range from, const char *kind,
+		    enum pme_owner_kind owner, const char *fmt, ...) _printf_(5, 6);
+int pme_steps_unknown(struct pme_steps *steps, struct pme_range from, const char *kind,
+		      const char *fmt, ...) _printf_(4, 5);
+/* Steps must start in the range that was asked for and, where they lead on, stay on the device. */
+bool pme_step_is_sane(const struct pme_step *step, struct pme_range range);
+void pme_steps_done(struct pme_steps *steps);
+
+/*
+ * Bytes of @region (kind REGION) that up() of the devices above it cannot speak for: disabled
+ * namespaces (explicit unknown), active ones whose device is missing (unknown), and bytes of no
+ * namespace at all (unused).  up() of every upper device and this together speak for every byte.
+ */
+int pme_namespace_rest(const struct pme_topo *topo, const struct pme_dev *region,
+		       struct pme_range range, struct pme_steps *ret);
+
+/*
+ * Targets of device-mapper: the second table.  @line is one line of the table of @upper (its range
+ * is valid); parameters are parsed on each call (they are short).  Same contract as above; on
+ * -EINVAL nothing was appended, and layer-dm.c makes an explicit unknown of it.  explain() is only
+ * asked about pairs that up() of the same line gave.
+ */
+struct pme_dm_target {
+	const char *type; /* "linear" */
+	const char *kind; /* "dm-linear" */
+	int (*up)(const struct pme_dev *upper, const struct pme_dm_line *line,
+		  const struct pme_dev *lower, struct pme_range range, struct pme_steps *ret);
+	int (*down)(const struct pme_dev *upper, const struct pme_dm_line *line,
+		    struct pme_range range, struct pme_steps *ret);
+	char *(*explain)(const struct pme_dm_line *line, const struct pme_dev *lower,
+			 uint64_t lower_start, const struct pme_dev *upper, uint64_t upper_start);
+};
+
+extern const struct pme_dm_target pme_dm_linear, pme_dm_striped;
+
+#endif

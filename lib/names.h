@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inodes -> names: one walk over the directories of a filesystem, whatever the number of inodes.
+ *
+ * The walk reads directories only (getdents64: d_ino against the wanted inodes) and never opens
+ * or looks up a file that is not wanted.  Memory grows with the wanted inodes and the depth of the
+ * tree, not with the number of files.  Each name is confirmed by fstatat before it is kept.
+ */
+#ifndef PME_NAMES_H
+#define PME_NAMES_H
+
+#include "claim.h"
+#include "fs.h"
+
+/* Directories nested deeper than this are not entered; the answer is then incomplete. */
+#define PME_NAMES_DEPTH 4096
+
+/* A name of a wanted inode, relative to the root of the filesystem: "a/b/c", "" for the root. */
+struct pme_name {
+	struct pme_file *file;
+	char *path;
+};
+
+struct pme_names {
+	struct pme_name *items;
+	size_t count, alloc;
+	char *incomplete; /* why some directories could not be read, or NULL */
+};
+
+/* Append a name; takes @path (NULL is -ENOMEM), frees it on error. */
+int pme_names_add(struct pme_names *names, struct pme_file *file, char *path);
+
+/*
+ * Walk below the directory @root (borrowed descriptor, its position is moved) of a filesystem with
+ * device number @devno, and append the names of @files (sorted here by inode).  It ends early when
+ * every directory has its name and every other file as many as nlink says; files of unknown mode
+ * (0) are looked for in the whole tree.  0 or -errno; directories that cannot be read make it
+ * incomplete, not fail.
+ */
+int pme_names_walk(int root, dev_t devno, struct pme_file **files, size_t n_files,
+		   struct pme_names *ret);
+void pme_names_done(struct pme_names *names);
+
+/*
+ * Turn names within the filesystem into the paths that people use: through every mount of @fs that
+ * shows them, each confirmed (lstat: same device and inode; a mount may be hidden by another).
+ * Sorts @names, sets paths, paths_complete and paths_reason of every file; a file without links is
+ * complete with the remark "unlinked".
+ */
+int pme_names_publish(const struct pme_topo *topo, const struct pme_fs *fs, struct pme_names *names,
+		      struct pme_file **files, size_t n_files);
+
+/* The names of @file are not all: @why, unless a reason is known already.  0 or -ENOMEM. */
+int pme_names_doubt(struct pme_file *file, const char *why);
+
+/*
+ * The path of the name @name through a mount of the directory @root at @target: 1 and *@ret
+ * (allocated), 0 when the mount does not show it, -ENOMEM.
+ */
+int pme_names_path(const char *root, const char *target, const char *name, char **ret);
+
+/* For messages: control characters, and bytes that are not UTF-8, as \ooo; the end of a long name.
+ */
+char *pme_names_quote(const char *name);
+
+#endif

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The door to files and ioctls; see os.h.
+ */
+#include "os.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/quota.h>
+#include <sys/syscall.h>
+
+#define READ_STEP 4096
+
+int pme_os_open_root(const char *path, struct pme_os *ret)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	ret->root = fd;
+	return 0;
+}
+
+void pme_os_close(struct pme_os *os)
+{
+	pme_close_fd(&os->root);
+	os->root = -1;
+}
+
+int pme_os_open_at(int dir, const char *path, int flags)
+{
+	int fd;
+
+	do {
+		fd = openat(dir, path, flags | O_CLOEXEC);
+	} while (fd < 0 && errno == EINTR);
+	return fd < 0 ? -errno : fd;
+}
+
+int pme_os_open(const struct pme_os *os, const char *path, int flags)
+{
+	return pme_os_open_at(os->root, path, flags);
+}
+
+/* One read(2) that adds to the buffer: bytes read, 0 at the end, -errno. */
+static ssize_t read_more(int fd, char **buf, size_t *alloc, size_t used)
+{
+	ssize_t n;
+
+	if (*alloc - used < READ_STEP + 1) {
+		size_t want = *alloc * 2 + READ_STEP + 1;
+		char *p = realloc(*buf, want);
+
+		if (!p)
+			return -ENOMEM;
+		*buf = p;
+		*alloc = want;
+	}
+	do {
+		n = read(fd, *buf + used, *alloc - used - 1);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+int pme_os_read_file(const struct pme_os *os, const char *path, size_t max, char **ret,
+		     size_t *ret_len)
+{
+	_cleanup_close_ int fd = pme_os_open(os, path, O_RDONLY);
+	_cleanup_free_ char *buf = NULL;
+	size_t alloc = 0, used = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	while ((n = read_more(fd, &buf, &alloc, used)) > 0) {
+		used += (size_t)n;
+		if (used > max)
+			return -EFBIG;
+	}
+	if (n < 0)
+		return (int)n;
+	buf[used] = '\0';
+	*ret = pme_take_ptr(buf);
+	*ret_len = used;
+	return 0;
+}
+
+static int read_attr(const struct pme_os *os, char **ret, size_t *ret_len, const char *fmt,
+		     va_list ap)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (vasprintf(&path, fmt, ap) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	return pme_os_read_file(os, path, PME_FILE_MAX, ret, ret_len);
+}
+
+int pme_os_read_attr(const struct pme_os *os, char **ret, size_t *ret_len, const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = read_attr(os, ret, ret_len, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+static int read_line(const struct pme_os *os, char **ret, const char *fmt, va_list ap)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	int r = read_attr(os, &text, &len, fmt, ap);
+
+	if (r < 0)
+		return r;
+	if (len > 0 && text[len - 1] == '\n')
+		text[--len] = '\0';
+	if (strlen(text) != len || strchr(text, '\n'))
+		return -EINVAL;
+	*ret = pme_take_ptr(text);
+	return 0;
+}
+
+int pme_os_read_line(const struct pme_os *os, char **ret, const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = read_line(os, ret, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+int pme_os_read_u64(const struct pme_os *os, uint64_t *ret, const char *fmt, ...)
+{
+	_cleanup_free_ char *text = NULL;
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = read_line(os, &text, fmt, ap);
+	va_end(ap);
+	return r < 0 ? r : pme_parse_u64(text, strlen(text), ret);
+}
+
+ssize_t pme_os_read_once(const struct pme_os *os, const char *path, void *buf, size_t size)
+{
+	_cleanup_close_ int fd = pme_os_open(os, path, O_RDONLY);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	do {
+		n = pread(fd, buf, size, 0);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+int pme_os_pread(int fd, void *buf, size_t size, uint64_t offset)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = pread(fd, (char *)buf + done, size - done, (off_t)(offset + done));
+
+		if (n == 0)
+			return -ENODATA;
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+int pme_os_readlink(const struct pme_os *os, const char *path, char **ret)
+{
+	char buf[PATH_MAX];
+	ssize_t n = readlinkat(os->root, path, buf, sizeof(buf));
+	char *text;
+
+	if (n < 0)
+		return -errno;
+	if ((size_t)n == sizeof(buf))
+		return -ENAMETOOLONG;
+	text = strndup(buf, (size_t)n);
+	if (!text)
+		return -ENOMEM;
+	*ret = text;
+	return 0;
+}
+
+int pme_os_exists(const struct pme_os *os, const char *path)
+{
+	if (faccessat(os->root, path, F_OK, 0) == 0)
+		return 1;
+	return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+}
+
+int pme_os_fstat(int fd, struct stat *ret)
+{
+	return fstat(fd, ret) < 0 ? -errno : 0;
+}
+
+int pme_os_stat_at(int dir, const char *path, bool follow, struct stat *ret)
+{
+	int flags = AT_NO_AUTOMOUNT | (follow ? 0 : AT_SYMLINK_NOFOLLOW);
+
+	return fstatat(dir, path, ret, flags) < 0 ? -errno : 0;
+}
+
+int pme_os_stat(const struct pme_os *os, const char *path, bool follow, struct stat *ret)
+{
+	return pme_os_stat_at(os->root, path, follow, ret);
+}
+
+void pme_os_free_names(char **names, size_t count)
+{
+	for (size_t i = 0; names && i < count; i++)
+		free(names[i]);
+	free(names);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int collect_names(DIR *dir, char ***names, size_t *alloc, size_t *count)
+{
+	for (;;) {
+		struct dirent *entry;
+		int r;
+
+		errno = 0;
+		entry = readdir(dir);
+		if (!entry)
+			return -errno;
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		r = pme_grow(names, alloc, *count, sizeof(**names));
+		if (r < 0)
+			return r;
+		(*names)[*count] = strdup(entry->d_name);
+		if (!(*names)[*count])
+			return -ENOMEM;
+		(*count)++;
+	}
+}
+
+int pme_os_list(const struct pme_os *os, const char *path, char ***ret, size_t *ret_count)
+{
+	int fd = pme_os_open(os, path, O_RDONLY | O_DIRECTORY);
+	char **names = NULL;
+	size_t alloc = 0, count = 0;
+	DIR *dir;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	dir = fdopendir(fd);
+	if (!dir) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	r = collect_names(dir, &names, &alloc, &count);
+	closedir(dir);
+	if (r < 0) {
+		pme_os_free_names(names, count);
+		return r;
+	}
+	if (count > 0)
+		qsort(names, count, sizeof(*names), compare_names);
+	*ret = names;
+	*ret_count = count;
+	return 0;
+}
+
+ssize_t pme_os_getdents(int fd, void *buf, size_t size)
+{
+	long n = syscall(SYS_getdents64, fd, buf, size);
+
+	return n < 0 ? -errno : n;
+}
+
+int pme_os_ioctl(int fd, unsigned long request, void *arg)
+{
+	int r;
+
+	do {
+		r = ioctl(fd, request, arg);
+	} while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
+int pme_os_quotactl(int command, const char *special, int id, void *arg)
+{
+	return quotactl(command, special, id, arg) < 0 ? -errno : 0;
+}
+
+int pme_os_open_handle(int mount, struct file_handle *handle, int flags)
+{
+	int fd = open_by_handle_at(mount, handle, flags | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int pme_os_clone_mount(int dir, const char *path)
+{
+	int fd = open_tree(dir, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_NO_AUTOMOUNT);
+
+	return fd < 0 ? -errno : fd;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The only door to files and ioctls (libraries of others have their own).
+ *
+ * Every path is looked up below a root directory: "/" for the program, a made-up tree for unit
+ * tests.  Paths are given without a leading slash ("sys/class/block").  Everything is opened with
+ * O_CLOEXEC.  Functions return 0 (or a descriptor) or a negative errno and never log.
+ */
+#ifndef PME_OS_H
+#define PME_OS_H
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "base.h"
+
+struct pme_os {
+	int root; /* descriptor of the root directory */
+};
+
+/* The longest attribute, table or map that is read whole: 64 MiB (/proc/PID/smaps can be long). */
+#define PME_FILE_MAX (64U << 20)
+
+int pme_os_open_root(const char *path, struct pme_os *ret);
+void pme_os_close(struct pme_os *os);
+
+/* Open @path below the root (any flags but O_CREAT).  A descriptor or -errno. */
+int pme_os_open(const struct pme_os *os, const char *path, int flags);
+/* The same below the directory @dir. */
+int pme_os_open_at(int dir, const char *path, int flags);
+
+/* Whole file into *@ret, NUL added behind; -EFBIG beyond @max bytes.  Caller frees. */
+int pme_os_read_file(const struct pme_os *os, const char *path, size_t max, char **ret,
+		     size_t *ret_len);
+/* The same by printf-like path. */
+int pme_os_read_attr(const struct pme_os *os, char **ret, size_t *ret_len, const char *fmt, ...)
+	_printf_(4, 5);
+/* One line attribute without its newline, as string.  -EINVAL when it holds a NUL. */
+int pme_os_read_line(const struct pme_os *os, char **ret, const char *fmt, ...) _printf_(3, 4);
+/* One decimal number, optional newline behind it, nothing else. */
+int pme_os_read_u64(const struct pme_os *os, uint64_t *ret, const char *fmt, ...) _printf_(3, 4);
+
+/* One pread(2) of up to @size bytes at offset 0; the number of bytes or -errno. */
+ssize_t pme_os_read_once(const struct pme_os *os, const char *path, void *buf, size_t size);
+/* Exactly @size bytes at @offset of @fd: 0, -EIO at a media error, -ENODATA when it ends before. */
+int pme_os_pread(int fd, void *buf, size_t size, uint64_t offset);
+
+int pme_os_readlink(const struct pme_os *os, const char *path, char **ret);
+/* 1 it exists, 0 it does not, -errno: could not tell. */
+int pme_os_exists(const struct pme_os *os, const char *path);
+int pme_os_stat(const struct pme_os *os, const char *path, bool follow, struct stat *ret);
+int pme_os_fstat(int fd, struct stat *ret);
+/* @dir may be AT_FDCWD; an absolute @path is one of this machine, whatever the root. */
+int pme_os_stat_at(int dir, const char *path, bool follow, struct stat *ret);
+
+/* Names in a directory, sorted, without "." and "..".  Free with pme_os_free_names(). */
+int pme_os_list(const struct pme_os *os, const char *path, char ***ret, size_t *ret_count);
+void pme_os_free_names(char **names, size_t count);
+
+/* getdents64(2): bytes filled, 0 at the end, -errno. */
+ssize_t pme_os_getdents(int fd, void *buf, size_t size);
+
+/* ioctl(2), repeated on EINTR: its result (>= 0) or -errno. */
+int pme_os_ioctl(int fd, unsigned long request, void *arg);
+
+/* quotactl(2) on the block device @special (a path of this machine): 0 or -errno. */
+int pme_os_quotactl(int command, const char *special, int id, void *arg);
+
+/* open_by_handle_at(2), and open_tree(2) with OPEN_TREE_CLONE: a descriptor or -errno. */
+struct file_handle;
+int pme_os_open_handle(int mount, struct file_handle *handle, int flags);
+int pme_os_clone_mount(int dir, const char *path);
+
+#endif

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The main job; see scan.h.
+ */
+#include "scan.h"
+
+#include <string.h>
+
+#include "doc.h"
+#include "holders.h"
+
+/* The reached filesystem on @dev, new when it is met for the first time; NULL without memory. */
+static struct pme_reached_fs *reached_fs(struct pme_scan *scan, const struct pme_dev *dev)
+{
+	struct pme_findings *findings = &scan->findings;
+	struct pme_reached_fs *reached;
+
+	for (size_t i = 0; i < findings->n_fs; i++)
+		if (findings->fs[i]->fs.dev == dev)
+			return findings->fs[i];
+	if (pme_grow(&findings->fs, &findings->alloc_fs, findings->n_fs, sizeof(*findings->fs)) < 0)
+		return NULL;
+	reached = calloc(1, sizeof(*reached));
+	if (!reached)
+		return NULL;
+	if (pme_fs_of(scan->topo, dev, &reached->fs) <= 0) {
+		free(reached);
+		return NULL;
+	}
+	findings->fs[findings->n_fs++] = reached;
+	return reached;
+}
+
+static const struct pme_hop *last_hop(const struct pme_top *top)
+{
+	return &top->hops[top->n_hops - 1];
+}
+
+static int collect_fs_ranges(struct pme_scan *scan, const struct pme_tops *tops)
+{
+	for (size_t i = 0; i < tops->count; i++) {
+		const struct pme_top *top = &tops->items[i];
+		struct pme_reached_fs *reached;
+		int r;
+
+		if (!top->at_fs)
+			continue;
+		reached = reached_fs(scan, last_hop(top)->dev);
+		if (!reached)
+			return -ENOMEM;
+		r = pme_range_list_add(&reached->ranges, last_hop(top)->start, top->length);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* An owner of kind unknown for everything that was asked of a filesystem. */
+static int answer_unknown(struct pme_reached_fs *reached, const char *reason)
+{
+	pme_fs_result_done(&reached->result);
+	for (size_t i = 0; i < reached->ranges.count; i++) {
+		struct pme_fs_owner *owner = pme_fs_result_add(&reached->result);
+
+		if (!owner)
+			return -ENOMEM;
+		owner->range = reached->ranges.items[i];
+		owner->kind = PME_OWNER_UNKNOWN;
+		owner->certainty = PME_UNCERTAIN;
+		owner->reason = strdup(reason);
+		if (!owner->reason)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int resolve_fs(struct pme_scan *scan, struct pme_reached_fs *reached, struct pme_log *log)
+{
+	const struct pme_fs_kind *kind = pme_fs_kind_of(reached->fs.type);
+	_cleanup_free_ char *reason = NULL;
+	int r;
+
+	pme_range_list_normalize(&reached->ranges);
+	if (kind) {
+		r = kind->resolve(scan->topo, &reached->fs, &reached->ranges, log,
+				  &reached->result);
+		if (r == 0 || r == -ENOMEM)
+			return r;
+		reason = pme_printf("cannot ask the %s filesystem mounted at %s: %s", kind->type,
+				    reached->fs.mounts[0]->target, strerror(-r));
+	} else {
+		reason = pme_printf("owners of blocks are not known for filesystems of type %s",
+				    reached->fs.type);
+	}
+	return reason ? answer_unknown(reached, reason) : -ENOMEM;
+}
+
+static int find_holders(struct pme_scan *scan, struct pme_log *log)
+{
+	const struct pme_findings *findings = &scan->findings;
+	_cleanup_free_ struct pme_file **files = NULL;
+	size_t count = 0, alloc = 0;
+
+	for (size_t i = 0; i < findings->n_fs; i++) {
+		const struct pme_fs_result *result = &findings->fs[i]->result;
+
+		for (size_t f = 0; f < result->n_files; f++) {
+			int r = pme_grow(&files, &alloc, count, sizeof(*files));
+
+			if (r < 0)
+				return r;
+			files[count++] = result->files[f];
+		}
+	}
+	return count > 0 ? pme_holders_find(scan->topo->os, files, count, log) : 0;
+}
+
+static char *copy_text(const char *text, bool *failed)
+{
+	char *copy = text ? strdup(text) : NULL;
+
+	if (text && !copy)
+		*failed = true;
+	return copy;
+}
+
+/* A way that ended below any filesystem becomes one claim. */
+static int claim_end(struct pme_finding *finding, const struct pme_top *top)
+{
+	struct pme_claim *claim = pme_finding_add_claim(finding, top, 0, top->length);
+	bool failed = false;
+
+	if (!claim)
+		return -ENOMEM;
+	claim->kind = top->owner;
+	claim->certainty = top->certainty;
+	claim->detail = copy_text(top->detail, &failed);
+	claim->reason = copy_text(top->reason, &failed);
+	claim->fs_type = copy_text(top->fs_type, &failed);
+	claim->fs_uuid = copy_text(top->fs_uuid, &failed);
+	return failed ? -ENOMEM : 0;
+}
+
+/* Data behind the end of a file belongs to its last block, but nobody can miss it. */
+static int note_end(struct pme_claim *claim)
+{
+	const struct pme_file *file = claim->file;
+
+	if (claim->kind != PME_OWNER_FILE_DATA || !file || file->mode == 0 || claim->detail ||
+	    claim->file_start + claim->length <= file->size)
+		return 0;
+	claim->behind_end = claim->file_start >= file->size;
+	claim->detail = pme_printf("the file ends at byte %llu%s", (unsigned long long)file->size,
+				   claim->behind_end ? ", before these bytes" : "");
+	return claim->detail ? 0 : -ENOMEM;
+}
+
+/* One owner, as far as it lies in the piece that @top covers. */
+static int claim_owner(struct pme_finding *finding, const struct pme_top *top,
+		       const struct pme_reached_fs *reached, const struct pme_fs_owner *owner)
+{
+	struct pme_range piece = {.start = last_hop(top)->start, .length = top->length};
+	struct pme_range common;
+	struct pme_claim *claim;
+	bool failed = false;
+
+	if (!pme_range_intersect(piece, owner->range, &common))
+		return 0;
+	claim = pme_finding_add_claim(finding, top, common.start - piece.start, common.length);
+	if (!claim)
+		return -ENOMEM;
+	claim->kind = owner->kind;
+	claim->certainty = owner->certainty;
+	claim->fs = &reached->fs;
+	claim->file = owner->file;
+	claim->has_file_start = owner->has_file_start;
+	claim->file_start = owner->file_start + (common.start - owner->range.start);
+	claim->shared = owner->shared;
+	claim->inodes = owner->inodes;
+	claim->n_inodes = owner->n_inodes;
+	claim->detail = copy_text(owner->detail, &failed);
+	claim->reason = copy_text(owner->reason, &failed);
+	return failed ? -ENOMEM : note_end(claim);
+}
+
+/* Where the range of @reached that holds byte @at begins: no owner of its bytes begins before. */
+static uint64_t asked_start(const struct pme_reached_fs *reached, uint64_t at)
+{
+	const struct pme_range_list *ranges = &reached->ranges;
+	size_t low = 0, high = ranges->count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (ranges->items[mid].start <= at)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low > 0 ? ranges->items[low - 1].start : 0;
+}
+
+/* The first owner that starts at @start or behind it. */
+static size_t first_owner(const struct pme_fs_result *result, uint64_t start)
+{
+	size_t low = 0, high = result->n_owners;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (result->owners[mid].range.start < start)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static int claim_fs(struct pme_scan *scan, struct pme_finding *finding, const struct pme_top *top)
+{
+	const struct pme_reached_fs *reached = reached_fs(scan, last_hop(top)->dev);
+	const struct pme_fs_result *result = &reached->result;
+	uint64_t start = last_hop(top)->start;
+	int r = 0;
+
+	for (size_t i = first_owner(result, asked_start(reached, start));
+	     r == 0 && i < result->n_owners; i++) {
+		if (result->owners[i].range.start >= start + top->length)
+			break;
+		r = claim_owner(finding, top, reached, &result->owners[i]);
+	}
+	return r;
+}
+
+/*
+ * Does a finding of a region lie in a namespace that a selected device stands on?  Its bytes may be
+ * those of any volume there (sector mode), or metadata that none of them can do without.
+ */
+static bool in_selected_namespace(const struct pme_scan *scan, const struct pme_top *top)
+{
+	uint64_t address = pme_dev_physical(top->hops[0].dev, top->hops[0].start);
+
+	for (size_t i = 0; i < scan->selection.bases.count; i++) {
+		const struct pme_namespace *ns = scan->selection.bases.items[i]->ns;
+
+		if (ns && ns->region == top->hops[0].dev->region &&
+		    (address == PME_UNKNOWN || ns->resource == PME_UNKNOWN ||
+		     (address >= ns->resource && address - ns->resource < ns->size)))
+			return true;
+	}
+	return false;
+}
+
+static bool is_selected(const struct pme_scan *scan, const struct pme_top *top)
+{
+	const struct pme_dev_list *passing = &scan->selection.passing;
+
+	if (passing->count == 0)
+		return true;
+	for (size_t i = 0; i < top->n_hops; i++)
+		if (pme_dev_list_has(passing, top->hops[i].dev))
+			return true;
+	return top->hops[0].dev->kind == PME_DEV_REGION && in_selected_namespace(scan, top);
+}
+
+/* The tops of one bad range, [first, end) in @tops, become a finding, if any is of interest. */
+static int add_finding(struct pme_scan *scan, const struct pme_bad *bad,
+		       const struct pme_tops *tops, size_t first, size_t end)
+{
+	struct pme_findings *findings = &scan->findings;
+	struct pme_finding *finding;
+	int r = pme_grow(&findings->items, &findings->alloc, findings->count,
+			 sizeof(*findings->items));
+
+	if (r < 0)
+		return r;
+	finding = &findings->items[findings->count++];
+	*finding = (struct pme_finding){
+		.dev = bad->dev,
+		.range = bad->range,
+		.known_by = bad->known_by,
+	};
+	for (size_t i = first; r == 0 && i < end; i++) {
+		if (!is_selected(scan, &tops->items[i]))
+			continue;
+		if (tops->items[i].at_fs)
+			r = claim_fs(scan, finding, &tops->items[i]);
+		else
+			r = claim_end(finding, &tops->items[i]);
+	}
+	if (r == 0 && finding->n_claims == 0)
+		findings->count--;
+	return r;
+}
+
+/* A filesystem that is followed has said already, once, what it cannot tell. */
+static void note_unknown(const struct pme_finding *finding, const struct pme_claim *claim,
+			 struct pme_log *log)
+{
+	log->incomplete = true;
+	if (!claim->fs || !pme_fs_kind_of(claim->fs->type))
+		pme_log_incomplete(log, finding->dev->name, "%s",
+				   claim->reason ? claim->reason : "unknown owner");
+}
+
+/* Unknown claims make the answer incomplete; so do names that could not all be found. */
+static void note_unknowns(const struct pme_findings *findings, struct pme_log *log)
+{
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct pme_finding *finding = &findings->items[i];
+
+		for (size_t c = 0; c < finding->n_claims; c++) {
+			const struct pme_claim *claim = &finding->claims[c];
+
+			if (claim->certainty == PME_UNCERTAIN)
+				note_unknown(finding, claim, log);
+			if (claim->file && !claim->file->paths_complete)
+				log->incomplete = true;
+			for (size_t f = 0; f < claim->n_inodes; f++)
+				if (!claim->inodes[f]->paths_complete)
+					log->incomplete = true;
+		}
+	}
+}
+
+static int climb_all(struct pme_scan *scan, struct pme_tops *tops, size_t *ends)
+{
+	for (size_t i = 0; i < scan->bads.count; i++) {
+		const struct pme_bad *bad = &scan->bads.items[i];
+		int r = pme_climb(scan->topo, &scan->probes, bad->dev, bad->range, tops);
+
+		if (r < 0)
+			return r;
+		ends[i] = tops->count;
+	}
+	return 0;
+}
+
+static int make_findings(struct pme_scan *scan, struct pme_log *log)
+{
+	_cleanup_(pme_tops_done) struct pme_tops tops = {0};
+	_cleanup_free_ size_t *ends = calloc(scan->bads.count + 1, sizeof(*ends));
+	int r = ends ? climb_all(scan, &tops, ends) : -ENOMEM;
+
+	if (r == 0)
+		r = collect_fs_ranges(scan, &tops);
+	for (size_t i = 0; r == 0 && i < scan->findings.n_fs; i++)
+		r = resolve_fs(scan, scan->findings.fs[i], log);
+	if (r == 0)
+		r = find_holders(scan, log);
+	for (size_t i = 0; r == 0 && i < scan->bads.count; i++)
+		r = add_finding(scan, &scan->bads.items[i], &tops, i ? ends[i - 1] : 0, ends[i]);
+	if (r < 0)
+		return r;
+	pme_findings_judge(&scan->findings);
+	note_unknowns(&scan->findings, log);
+	return 0;
+}
+
+/* Everything the user asks about; every error is said before the first is returned. */
+static int user_sources(struct pme_scan *scan, const struct pme_scan_args *args,
+			struct pme_log *log)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < args->n_ranges; i++) {
+		int r = pme_source_range(scan->topo, args->ranges[i], args->default_length, log,
+					 &scan->bads);
+
+		error = error ? error : r;
+	}
+	for (size_t i = 0; i < args->n_lists; i++) {
+		int r = pme_source_file(scan->topo, args->lists[i], args->block_size, log,
+					&scan->bads);
+
+		error = error ? error : r;
+	}
+	return error;
+}
+
+int pme_scan_snapshot(const struct pme_scan_args *args, struct pme_log *log, struct pme_scan *scan)
+{
+	bool by_user = args->n_ranges > 0 || args->n_lists > 0;
+	int r = 0;
+
+	if (!by_user || args->n_selectors > 0)
+		r = pme_select(scan->topo, args->selectors, args->n_selectors, log,
+			       &scan->selection);
+	if (r == 0 && by_user)
+		r = user_sources(scan, args, log);
+	else if (r == 0)
+		r = pme_source_kernel(scan->topo, &scan->selection, log, &scan->bads);
+	if (r == 0)
+		r = pme_bads_merge(&scan->bads);
+	if (r == 0 && !args->only_kernel_lists)
+		r = make_findings(scan, log);
+	if (r < 0 && !log->failed)
+		pme_log_add(log, PME_ERROR, "scan", "cannot go on: %s", strerror(-r));
+	return r;
+}
+
+int pme_scan_run(const struct pme_os *os, const struct pme_scan_args *args, struct pme_log *log,
+		 struct pme_scan *ret)
+{
+	int r = pme_topo_load(os, log, &ret->topo);
+
+	if (r < 0) {
+		pme_log_add(log, PME_ERROR, "/sys", "cannot read the devices of this machine: %s",
+			    strerror(-r));
+		return r;
+	}
+	return pme_scan_snapshot(args, log, ret);
+}
+
+void pme_scan_done(struct pme_scan *scan)
+{
+	pme_findings_done(&scan->findings);
+	pme_bads_done(&scan->bads);
+	pme_selection_done(&scan->selection);
+	pme_probes_done(&scan->probes);
+	scan->topo = pme_topo_free(scan->topo);
+}
+
+void pme_scan_json(const struct pme_scan *scan, struct json_object *doc)
+{
+	pme_json_set(doc, "summary", pme_findings_summary_json(&scan->findings));
+	pme_json_set(doc, "findings", pme_findings_json(scan->topo, &scan->findings));
+}
+
+void pme_scan_json_empty(struct json_object *doc)
+{
+	struct pme_findings none = {0};
+
+	pme_json_set(doc, "summary", pme_findings_summary_json(&none));
+	pme_json_set(doc, "findings", pme_json_array());
+}
+
+int pme_scan_exit(const struct pme_scan *scan, const struct pme_log *log)
+{
+	int status = 0;
+
+	if (scan->findings.count > 0)
+		status |= PME_EXIT_BAD;
+	if (log->failed)
+		status |= PME_EXIT_ERROR;
+	if (log->incomplete)
+		status |= PME_EXIT_INCOMPLETE;
+	return status;
+}

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Block devices from /sys/class/block: sizes, partitions, what is stacked on what, active swap.
+ *
+ * Devices come and go while this reads: one that vanished is left out without a word.  What is
+ * there and makes no sense is said and left out.
+ *
+ * The surprise: start and size of every device, partitions too, are in 512-byte sectors, whatever
+ * the block size of the device.
+ */
+#include "topo.h"
+
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#define SYS_BLOCK "sys/class/block"
+
+static bool is_gone(int error)
+{
+	return error == -ENOENT || error == -ENODEV || error == -ENXIO;
+}
+
+int pme_devno_parse(const char *text, size_t len, dev_t *ret)
+{
+	const char *colon = memchr(text, ':', len);
+	uint64_t major_nr, minor_nr;
+
+	if (!colon)
+		return -EINVAL;
+	if (pme_parse_u64(text, (size_t)(colon - text), &major_nr) < 0 ||
+	    pme_parse_u64(colon + 1, len - (size_t)(colon + 1 - text), &minor_nr) < 0)
+		return -EINVAL;
+	/* include/linux/kdev_t.h: 12 bits and 20 bits */
+	if (major_nr >> 12 || minor_nr >> 20)
+		return -EINVAL;
+	*ret = makedev((unsigned int)major_nr, (unsigned int)minor_nr);
+	return 0;
+}
+
+static int read_devno(const struct pme_topo *topo, const char *name, dev_t *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	int r = pme_os_read_line(topo->os, &text, SYS_BLOCK "/%s/dev", name);
+
+	return r < 0 ? r : pme_devno_parse(text, strlen(text), ret);
+}
+
+/* An attribute in sectors, as bytes. */
+static int read_bytes(const struct pme_topo *topo, const char *name, const char *attr,
+		      uint64_t *ret)
+{
+	uint64_t sect;
+	int r = pme_os_read_u64(topo->os, &sect, SYS_BLOCK "/%s/%s", name, attr);
+
+	return r < 0 ? r : pme_mul(sect, PME_SECTOR, ret);
+}
+
+/* 1 it has this file or folder, 0 not, -errno */
+static int has(const struct pme_topo *topo, const char *name, const char *what)
+{
+	_cleanup_free_ char *path = pme_printf(SYS_BLOCK "/%s/%s", name, what);
+
+	return path ? pme_os_exists(topo->os, path) : -ENOMEM;
+}
+
+static int list(const struct pme_topo *topo, const char *name, const char *what, char ***ret,
+		size_t *ret_count)
+{
+	_cleanup_free_ char *path = pme_printf(SYS_BLOCK "/%s/%s", name, what);
+
+	return path ? pme_os_list(topo->os, path, ret, ret_count) : -ENOMEM;
+}
+
+/* 1 something is in this folder, 0 not (or there is no folder), -errno */
+static int lists_any(const struct pme_topo *topo, const char *name, const char *what)
+{
+	char **names;
+	size_t count;
+	int r = list(topo, name, what, &names, &count);
+
+	if (r < 0)
+		return is_gone(r) ? 0 : r;
+	pme_os_free_names(names, count);
+	return count > 0;
+}
+
+static int is_stacked(const struct pme_topo *topo, const char *name)
+{
+	int r = lists_any(topo, name, "slaves");
+
+	return r != 0 ? r : lists_any(topo, name, "holders");
+}
+
+static int read_kind(const struct pme_topo *topo, const char *name, enum pme_dev_kind *ret)
+{
+	static const struct {
+		const char *file;
+		enum pme_dev_kind kind;
+	} kinds[] = {
+		{"partition", PME_DEV_PARTITION},
+		{"dm", PME_DEV_DM},
+		{"md", PME_DEV_MD},
+	};
+
+	*ret = PME_DEV_DISK;
+	for (size_t i = 0; i < PME_ARRAY_SIZE(kinds); i++) {
+		int r = has(topo, name, kinds[i].file);
+
+		if (r == 1)
+			*ret = kinds[i].kind;
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
+	return 0;
+}
+
+/* Names made by hand (not by libdevmapper, which escapes) may hold anything but a slash. */
+static bool is_printable(const char *text)
+{
+	for (const char *p = text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return false;
+	return *text && pme_utf8_valid(text, strlen(text));
+}
+
+static int read_dm_names(const struct pme_topo *topo, struct pme_dev *dev)
+{
+	_cleanup_free_ char *name = NULL;
+	int r = pme_os_read_line(topo->os, &name, SYS_BLOCK "/%s/dm/name", dev->name);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	r = pme_os_read_line(topo->os, &dev->uuid, SYS_BLOCK "/%s/dm/uuid", dev->name);
+	if (r == -ENOMEM)
+		return r;
+	if (dev->uuid && strncmp(dev->uuid, "LVM-", strlen("LVM-")) == 0)
+		dev->alias = pme_lvm_name(name);
+	if (!dev->alias && is_printable(name))
+		dev->alias = pme_take_ptr(name);
+	return 0;
+}
+
+/* Attributes that not every device has. */
+static int read_optional(const struct pme_topo *topo, struct pme_dev *dev)
+{
+	int r;
+
+	r = pme_os_read_u64(topo->os, &dev->diskseq, SYS_BLOCK "/%s/diskseq", dev->name);
+	if (r == -ENOMEM)
+		return r;
+	if (dev->kind == PME_DEV_DM)
+		return read_dm_names(topo, dev);
+	if (dev->kind == PME_DEV_MD) /* newer kernels only */
+		r = pme_os_read_line(topo->os, &dev->uuid, SYS_BLOCK "/%s/md/uuid", dev->name);
+	return r == -ENOMEM ? r : 0;
+}
+
+struct basics {
+	dev_t devno;
+	enum pme_dev_kind kind;
+	uint64_t size, start;
+};
+
+static int read_basics(const struct pme_topo *topo, const char *name, struct basics *ret)
+{
+	int r = read_devno(topo, name, &ret->devno);
+
+	if (r == 0)
+		r = read_bytes(topo, name, "size", &ret->size);
+	if (r == 0)
+		r = read_kind(topo, name, &ret->kind);
+	if (r < 0)
+		return r;
+	return ret->kind == PME_DEV_PARTITION ? read_bytes(topo, name, "start", &ret->start) : 0;
+}
+
+static int load_device(struct pme_topo *topo, const char *name, struct pme_log *log)
+{
+	struct basics basics = {0};
+	struct pme_dev *dev;
+	int r = read_basics(topo, name, &basics);
+
+	if (r == -ENOMEM || is_gone(r))
+		return r == -ENOMEM ? r : 0;
+	if (r < 0) {
+		pme_log_incomplete(log, name, "cannot read its number, start or size in sysfs: %s",
+				   strerror(-r));
+		return 0;
+	}
+	r = basics.size > 0 ? 1 : is_stacked(topo, name);
+	if (r < 0 && r != -ENOMEM)
+		pme_log_incomplete(log, name, "cannot read what is stacked on it: %s",
+				   strerror(-r));
+	if (r == 0 || r == -ENOMEM) /* 0: an unbound loop device */
+		return r;
+	dev = pme_topo_add_dev(topo, name, basics.kind);
+	if (!dev)
+		return -ENOMEM;
+	dev->devno = basics.devno;
+	dev->size = basics.size;
+	dev->start = basics.start;
+	return read_optional(topo, dev);
+}
+
+/* sys/class/block/pmem0p1 -> …/block/pmem0/pmem0p1: the folder of a partition is in its disk's. */
+static int find_disk(const struct pme_topo *topo, const char *name, struct pme_dev **ret)
+{
+	_cleanup_free_ char *path = pme_printf(SYS_BLOCK "/%s", name);
+	_cleanup_free_ char *target = NULL;
+	char *slash, *disk;
+	int r;
+
+	if (!path)
+		return -ENOMEM;
+	r = pme_os_readlink(topo->os, path, &target);
+	if (r < 0)
+		return r;
+	slash = strrchr(target, '/');
+	if (!slash)
+		return -EINVAL;
+	*slash = '\0';
+	disk = strrchr(target, '/');
+	*ret = pme_topo_find(topo, disk ? disk + 1 : target);
+	return *ret ? 0 : -ENOENT;
+}
+
+static bool fits(const struct pme_dev *part, const struct pme_dev *disk)
+{
+	uint64_t end;
+
+	return pme_add(part->start, part->size, &end) == 0 && end <= disk->size;
+}
+
+static int link_partition(struct pme_topo *topo, struct pme_dev *part, struct pme_log *log)
+{
+	struct pme_dev *disk;
+	int r = find_disk(topo, part->name, &disk);
+
+	if (r == 0 && (disk->kind == PME_DEV_PARTITION || !fits(part, disk)))
+		r = -ERANGE;
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		pme_log_incomplete(log, part->name, "cannot tell its place on its disk: %s",
+				   strerror(-r));
+		return 0;
+	}
+	part->disk = disk;
+	return pme_topo_link(disk, part, log);
+}
+
+static int link_slaves(struct pme_topo *topo, struct pme_dev *upper, struct pme_log *log)
+{
+	char **names = NULL;
+	size_t count = 0;
+	int r = list(topo, upper->name, "slaves", &names, &count);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0 && !is_gone(r)) /* partitions have none */
+		pme_log_incomplete(log, upper->name, "cannot read what it stands on: %s",
+				   strerror(-r));
+	if (r < 0)
+		return 0;
+	for (size_t i = 0; i < count && r == 0; i++) {
+		struct pme_dev *lower = pme_topo_find(topo, names[i]);
+
+		if (lower)
+			r = pme_topo_link(lower, upper, log);
+		else
+			pme_log_add(log, PME_WARNING, upper->name,
+				    "is stacked on %s, which is gone", names[i]);
+	}
+	pme_os_free_names(names, count);
+	return r;
+}
+
+static int link_all(struct pme_topo *topo, struct pme_log *log)
+{
+	for (size_t i = 0; i < topo->n_devs; i++) {
+		struct pme_dev *dev = topo->devs[i];
+		int r;
+
+		if (dev->kind == PME_DEV_PARTITION)
+			r = link_partition(topo, dev, log);
+		else
+			r = link_slaves(topo, dev, log);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* \040 and the like: fs/seq_file.c escapes blank, tab, newline and backslash. */
+static void unescape_octal(char *text)
+{
+	char *out = text;
+
+	while (*text) {
+		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' && text[2] >= '0' &&
+		    text[2] <= '7' && text[3] >= '0' && text[3] <= '7') {
+			*out++ = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 |
+					(text[3] - '0'));
+			text += 4;
+		} else {
+			*out++ = *text++;
+		}
+	}
+	*out = '\0';
+}
+
+/* "/dev/dm-1 partition 1048572 0 -2"; swap files belong to their filesystem. */
+static int load_swap(struct pme_topo *topo, const char *line, const char *end, struct pme_log *log)
+{
+	_cleanup_free_ char *path = NULL;
+	const char *word, *type;
+	size_t len, type_len;
+	struct pme_dev *dev;
+
+	if (pme_next_word(&line, end, &word, &len) == 0 ||
+	    pme_next_word(&line, end, &type, &type_len) == 0 ||
+	    !pme_word_is(type, type_len, "partition"))
+		return 0;
+	path = strndup(word, len);
+	if (!path)
+		return -ENOMEM;
+	unescape_octal(path);
+	/* the snapshot is still being built: its devices may be changed */
+	dev = (struct pme_dev *)pme_topo_dev_by_spec(topo, path);
+	if (dev)
+		dev->swap = true;
+	else
+		pme_log_incomplete(log, path, "swap area on a device that is not known");
+	return 0;
+}
+
+static int load_swaps(struct pme_topo *topo, struct pme_log *log)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	int r = pme_os_read_attr(topo->os, &text, &len, "proc/swaps");
+
+	if (r == -ENOENT || r == -ENOMEM) /* ENOENT: a kernel without swap */
+		return r == -ENOMEM ? r : 0;
+	if (r < 0)
+		pme_log_incomplete(log, "/proc/swaps", "cannot be read: %s", strerror(-r));
+	for (const char *p = text; r == 0 && p < text + len;) {
+		const char *end = memchr(p, '\n', (size_t)(text + len - p));
+
+		end = end ? end : text + len;
+		r = load_swap(topo, p, end, log);
+		p = end + 1;
+	}
+	return r == -ENOMEM ? r : 0;
+}
+
+int pme_topo_load_block(struct pme_topo *topo, struct pme_log *log)
+{
+	char **names;
+	size_t count;
+	int r = pme_os_list(topo->os, SYS_BLOCK, &names, &count);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = load_device(topo, names[i], log);
+	pme_os_free_names(names, count);
+	if (r == 0)
+		r = link_all(topo, log);
+	return r < 0 ? r : load_swaps(topo, log);
+}

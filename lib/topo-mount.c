@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Mounts of filesystems on block devices, from /proc/self/mountinfo through libmount.
+ *
+ * Kept: every mount whose superblock has the number of a block device, and every one with an
+ * anonymous number (btrfs) whose source is a block device node.  All others are of no interest.
+ *
+ * The surprise: mountinfo is not read in one piece, and a mount made meanwhile can hide another.
+ * The kernel marks the open file when mounts change (poll: POLLPRI); then it is read again.
+ */
+#include "topo.h"
+
+#include <fcntl.h>
+#include <libmount.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#define MOUNTINFO "proc/self/mountinfo"
+#define READS_MAX 5 /* a machine that mounts all the time: the last reading must do */
+
+static void close_stream(FILE **stream)
+{
+	if (*stream)
+		fclose(*stream);
+}
+
+static void unref_table(struct libmnt_table **table)
+{
+	mnt_unref_table(*table); /* NULL is fine */
+}
+
+static void free_iter(struct libmnt_iter **iter)
+{
+	mnt_free_iter(*iter); /* NULL is fine */
+}
+
+/* Parse without libmount's habit to believe a line that it does not understand. */
+static int refuse_line(struct libmnt_table *table, const char *path, int line)
+{
+	return -EINVAL;
+}
+
+static bool has_changed(FILE *stream)
+{
+	struct pollfd pfd = {.fd = fileno(stream), .events = POLLPRI};
+
+	return poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLPRI);
+}
+
+/* 1 a table, 0 read again, -errno */
+static int read_table(const struct pme_topo *topo, struct libmnt_table **ret)
+{
+	_cleanup_(unref_table) struct libmnt_table *table = mnt_new_table();
+	_cleanup_(close_stream) FILE *stream = NULL;
+	_cleanup_close_ int fd = pme_os_open(topo->os, MOUNTINFO, O_RDONLY);
+	int r;
+
+	if (fd < 0 || !table)
+		return fd < 0 ? fd : -ENOMEM;
+	stream = fdopen(fd, "re");
+	if (!stream)
+		return -errno;
+	pme_take_fd(&fd);
+	mnt_table_set_parser_errcb(table, refuse_line);
+	r = mnt_table_parse_stream(table, stream, "mountinfo");
+	if (r != 0)
+		return r < 0 ? r : -EINVAL;
+	*ret = pme_take_ptr(table);
+	return has_changed(stream) ? 0 : 1;
+}
+
+static int read_stable_table(const struct pme_topo *topo, struct libmnt_table **ret)
+{
+	int r = 0;
+
+	for (int i = 0; i < READS_MAX && r == 0; i++) {
+		unref_table(ret);
+		*ret = NULL;
+		r = read_table(topo, ret);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* The number of the block device below it, or 0. */
+static dev_t devno_of(const struct pme_topo *topo, struct libmnt_fs *fs)
+{
+	const char *source = mnt_fs_get_source(fs);
+	dev_t devno = mnt_fs_get_devno(fs);
+	struct stat st;
+
+	if (major(devno) != 0)
+		return devno;
+	if (!source || strncmp(source, "/dev/", strlen("/dev/")) != 0)
+		return 0;
+	if (pme_os_stat(topo->os, source + 1, true, &st) < 0 || !S_ISBLK(st.st_mode))
+		return 0;
+	return st.st_rdev;
+}
+
+static int copy(const char *text, char **ret)
+{
+	*ret = strdup(text ? text : "");
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int add_mount(struct pme_topo *topo, struct libmnt_fs *fs, dev_t devno)
+{
+	struct pme_mount *mount;
+	int r = pme_grow(&topo->mounts, &topo->alloc_mounts, topo->n_mounts, sizeof(*mount));
+
+	if (r < 0)
+		return r;
+	mount = &topo->mounts[topo->n_mounts++];
+	*mount = (struct pme_mount){.devno = devno};
+	r = copy(mnt_fs_get_root(fs), &mount->root);
+	if (r == 0)
+		r = copy(mnt_fs_get_target(fs), &mount->target);
+	if (r == 0)
+		r = copy(mnt_fs_get_fstype(fs), &mount->type);
+	if (r == 0)
+		r = copy(mnt_fs_get_source(fs), &mount->source);
+	if (r == 0)
+		r = copy(mnt_fs_get_fs_options(fs), &mount->options);
+	return r;
+}
+
+static int add_mounts(struct pme_topo *topo, struct libmnt_table *table)
+{
+	_cleanup_(free_iter) struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+	struct libmnt_fs *fs;
+	int r = 0;
+
+	if (!iter)
+		return -ENOMEM;
+	while (r == 0 && mnt_table_next_fs(table, iter, &fs) == 0) {
+		dev_t devno = devno_of(topo, fs);
+
+		if (devno != 0)
+			r = add_mount(topo, fs, devno);
+	}
+	return r;
+}
+
+int pme_topo_load_mounts(struct pme_topo *topo, struct pme_log *log)
+{
+	_cleanup_(unref_table) struct libmnt_table *table = NULL;
+	int r = read_stable_table(topo, &table);
+
+	if (r == 0)
+		r = add_mounts(topo, table);
+	if (r == -ENOMEM || r == 0)
+		return r;
+	pme_log_incomplete(log, "/" MOUNTINFO, "cannot be read: %s", strerror(-r));
+	return 0;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * XFS geometry and inodes: where inodes lie, which are allocated, and what they are now.
+ *
+ * Structures and ioctls: <xfs/xfs_fs.h> (FSGEOMETRY, BULKSTAT, INUMBERS).  BULKSTAT does not show
+ * internal inodes (quota, realtime); their numbers are in the superblock (xfs_dsb, big-endian).
+ */
+#ifndef PME_XFS_INODE_H
+#define PME_XFS_INODE_H
+
+#include "range.h"
+
+/* The longest superblock that is read: one sector of at most 32 KiB. */
+#define PME_XFS_SECTOR_MAX 32768
+
+struct pme_xfs_geo {
+	uint32_t block_size, sector_size, inode_size; /* bytes */
+	uint32_t ag_blocks, ag_count;
+	unsigned int agino_bits; /* bits of an inode number below the AG number */
+	uint64_t size;		 /* bytes of the data section */
+	bool has_rmap, has_parents, is_zoned;
+};
+
+struct pme_xfs_inode {
+	uint64_t ino;
+	uint32_t gen, nlink, mode;
+	uint64_t size; /* bytes */
+	bool internal; /* BULKSTAT does not know it: no name, no mode */
+	int error;     /* -errno: it is there but cannot be read (bad media): no mode, no links */
+};
+
+struct pme_xfs_inodes {
+	struct pme_xfs_inode *items;
+	size_t count, alloc;
+};
+
+/* Inode numbers from the superblock; UINT64_MAX where there is none. */
+struct pme_xfs_internal {
+	uint64_t rt_bitmap, rt_summary, user_quota, group_quota, project_quota;
+};
+
+/* 0, -errno, -EPROTO when the sizes make no sense. */
+int pme_xfs_geo_read(int fd, struct pme_xfs_geo *ret);
+
+/* AG of the byte @at of the data section. */
+uint32_t pme_xfs_geo_ag(const struct pme_xfs_geo *geo, uint64_t at);
+
+/* The numbers of the first and the last inode whose core meets @range (inside one AG). */
+void pme_xfs_geo_inodes(const struct pme_xfs_geo *geo, struct pme_range range, uint64_t *ret_first,
+			uint64_t *ret_last);
+
+/* Fill in all but the number of the inode inode->ino: 0, or -errno when BULKSTAT does not work. */
+int pme_xfs_inode_stat(int fd, struct pme_xfs_inode *inode);
+
+/* The root directory, whatever is mounted: 0 or -errno. */
+int pme_xfs_inode_root(int fd, struct pme_xfs_inode *ret);
+
+/* Append the number of every allocated inode in [@first, @last]: 0 or -errno. */
+int pme_xfs_inodes_allocated(int fd, uint64_t first, uint64_t last, struct pme_xfs_inodes *ret);
+
+/* Append one with number @ino, the rest zero: 0, -ENOMEM, -E2BIG. */
+int pme_xfs_inodes_add(struct pme_xfs_inodes *inodes, uint64_t ino);
+void pme_xfs_inodes_sort(struct pme_xfs_inodes *inodes); /* by number, each once */
+/* Position of the first inode of the sorted list with a number of at least @ino. */
+size_t pme_xfs_inodes_find(const struct pme_xfs_inodes *inodes, uint64_t ino);
+void pme_xfs_inodes_done(struct pme_xfs_inodes *inodes);
+
+/* Parse a superblock: 0, or -EINVAL for what is none. */
+int pme_xfs_internal_parse(const void *sb, size_t len, struct pme_xfs_internal *ret);
+/*
+ * Numbers that the superblock on the disk may not have yet: quota inodes as the running kernel
+ * knows them (quotactl Q_XGETQSTATV, linux/dqblk_xfs.h).  Where quota is off nothing changes.
+ */
+void pme_xfs_internal_ask(const char *special, struct pme_xfs_internal *internal);
+/* "user quota inode", or NULL when @ino is none of them. */
+const char *pme_xfs_internal_name(const struct pme_xfs_internal *internal, uint64_t ino);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Fuzz target: one line of /proc/PID/maps.  A mapping that is accepted is not empty.
+ */
+#include "fuzz.h"
+#include "holders.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	_cleanup_free_ char *line = fuzz_copy(data, size);
+	struct pme_map_line map;
+
+	if (pme_map_line_parse(line, size, &map) == 0)
+		FUZZ_CHECK(map.start < map.end);
+	return 0;
+}

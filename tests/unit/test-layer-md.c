@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Tests of layer-md.c, md-raid0.c and md-linear.c: cases, hostile numbers, and random arrays
+ * against a model that builds the array chunk by chunk.
+ */
+#include "stack.h"
+
+#define SECTORS(n) ((n)*PME_SECTOR)
+#define MEMBERS 5
+
+/* Up to five members and an array on them. */
+struct array {
+	struct pme_dev lowers[MEMBERS];
+	const struct pme_dev *edges[MEMBERS];
+	struct pme_md_component comps[MEMBERS];
+	struct pme_md md;
+	struct pme_dev dev;
+};
+
+static void array_start(struct array *a, const char *level, uint64_t chunk)
+{
+	*a = (struct array){0};
+	a->md = (struct pme_md){
+		.level = text(level),
+		.chunk = SECTORS(chunk),
+		.layout_known = true,
+		.components = a->comps,
+	};
+	a->dev = (struct pme_dev){
+		.name = text("md0"),
+		.kind = PME_DEV_MD,
+		.md = &a->md,
+		.lowers = a->edges,
+	};
+}
+
+/* One more member, in the next slot: offset, size and tail of its device in sectors. */
+static void array_add(struct array *a, uint64_t offset, uint64_t size, uint64_t tail)
+{
+	static const char *const names[] = {"pmem0", "pmem1", "pmem2", "pmem3", "pmem4"};
+	size_t i = a->md.n_components++;
+
+	assert_true(i < MEMBERS);
+	a->lowers[i] = (struct pme_dev){
+		.name = text(names[i]),
+		.kind = PME_DEV_DISK,
+		.size = SECTORS(offset + size + tail),
+	};
+	a->edges[i] = &a->lowers[i];
+	a->dev.n_lowers++;
+	a->comps[i] = (struct pme_md_component){
+		.dev = &a->lowers[i],
+		.slot = (int)i,
+		.data_offset = SECTORS(offset),
+		.size = SECTORS(size),
+		.state = text("in_sync"),
+	};
+	a->md.raid_disks++;
+}
+
+/* Members as a list of what the array was made of, in slot order, for the model. */
+struct part {
+	const struct pme_dev *dev;
+	uint64_t offset, size; /* sectors; size rounded to chunks */
+};
+
+/*
+ * The array as drivers/md/raid0.c makes it: as long as any member has chunks left at this row, deal
+ * one chunk to each of those.  @original: the chunk's number in the whole array chooses the member,
+ * else its number in the zone (a zone: rows with the same members).
+ */
+static void model_raid0(struct model *m, const struct part *parts, size_t n, uint64_t chunk,
+			bool original)
+{
+	size_t last_width = 0;
+	uint64_t in_zone = 0;
+
+	for (uint64_t row = 0;; row++) {
+		const struct part *in_row[MEMBERS];
+		size_t width = 0;
+
+		for (size_t i = 0; i < n; i++)
+			if (parts[i].size > row * chunk)
+				in_row[width++] = &parts[i];
+		if (width == 0)
+			return;
+		if (width != last_width)
+			in_zone = 0;
+		last_width = width;
+		for (size_t k = 0; k < width; k++, in_zone++) {
+			uint64_t number = original ? m->count / chunk : in_zone;
+			const struct part *part = in_row[number % width];
+
+			for (uint64_t s = 0; s < chunk; s++)
+				model_put(m, part->dev, part->offset + row * chunk + s);
+		}
+	}
+}
+
+static void model_linear(struct model *m, const struct part *parts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (uint64_t s = 0; s < parts[i].size; s++)
+			model_put(m, parts[i].dev, parts[i].offset + s);
+}
+
+/* Slots in another order than the devices. */
+static void shuffle_slots(struct rnd *rnd, struct array *a)
+{
+	for (size_t i = a->md.n_components; i > 1; i--) {
+		size_t j = rnd_below(rnd, i);
+		int slot = a->comps[j].slot;
+
+		a->comps[j].slot = a->comps[i - 1].slot;
+		a->comps[i - 1].slot = slot;
+	}
+}
+
+static void random_array(struct rnd *rnd, struct array *a, const char *level, uint64_t chunk)
+{
+	size_t n = 1 + rnd_below(rnd, MEMBERS);
+	uint64_t unit = chunk ? chunk : 1;
+
+	array_start(a, level, chunk);
+	for (size_t i = 0; i < n; i++)
+		array_add(a, rnd_below(rnd, 9),
+			  unit * (1 + rnd_below(rnd, 90 / unit)) + rnd_below(rnd, unit),
+			  rnd_below(rnd, 9));
+	shuffle_slots(rnd, a);
+}
+
+/* The members by slot; the array gets its size. */
+static size_t list_parts(struct array *a, struct part *parts)
+{
+	uint64_t unit = a->md.chunk ? a->md.chunk : PME_SECTOR;
+
+	for (size_t i = 0; i < a->md.n_components; i++) {
+		const struct pme_md_component *c = &a->comps[i];
+		uint64_t size = c->size / unit * unit;
+
+		parts[c->slot] = (struct part){
+			.dev = c->dev,
+			.offset = c->data_offset / PME_SECTOR,
+			.size = size / PME_SECTOR,
+		};
+		a->dev.size += size;
+	}
+	return a->md.n_components;
+}
+
+static void random_raid0_is_as_modelled(void **state)
+{
+	struct rnd rnd = rnd_start();
+
+	for (int round = 0; round < 600; round++) {
+		uint64_t chunk = 1 + rnd_below(&rnd, 8);
+		struct part parts[MEMBERS];
+		struct array a;
+		struct model m = {.upper = &a.dev};
+		size_t n;
+
+		random_array(&rnd, &a, "raid0", chunk);
+		a.md.layout = 1 + rnd_below(&rnd, 2);
+		n = list_parts(&a, parts);
+		model_raid0(&m, parts, n, chunk, a.md.layout == 1);
+		assert_int_equal(SECTORS(m.count), a.dev.size);
+		check_model(&pme_layer_md, &m, &rnd);
+	}
+}
+
+static void random_linear_is_as_modelled(void **state)
+{
+	struct rnd rnd = rnd_start();
+
+	for (int round = 0; round < 300; round++) {
+		struct part parts[MEMBERS];
+		struct array a;
+		struct model m = {.upper = &a.dev};
+		size_t n;
+
+		random_array(&rnd, &a, "linear", rnd_below(&rnd, 8));
+		n = list_parts(&a, parts);
+		model_linear(&m, parts, n);
+		assert_int_equal(SECTORS(m.count), a.dev.size);
+		check_model(&pme_layer_md, &m, &rnd);
+	}
+}
+
+/* Each byte of each member is spoken for, exactly once. */
+static void every_byte_of_a_member_is_spoken_for(void **state)
+{
+	struct rnd rnd = rnd_start();
+
+	for (int round = 0; round < 200; round++) {
+		struct part parts[MEMBERS];
+		struct array a;
+
+		random_array(&rnd, &a, round % 2 ? "raid0" : "linear", 1 + rnd_below(&rnd, 8));
+		a.md.layout = rnd_below(&rnd, 4);
+		list_parts(&a, parts);
+		for (size_t i = 0; i < a.dev.n_lowers; i++) {
+			_cleanup_(pme_steps_done) struct pme_steps steps = {0};
+			_cleanup_(pme_range_list_done) struct pme_range_list list = {0};
+			struct pme_range range = random_range(&rnd, a.lowers[i].size);
+			uint64_t bytes = 0;
+
+			assert_int_equal(pme_layer_md.up(&a.dev, &a.lowers[i], range, &steps), 0);
+			check_inside(&steps, range);
+			for (size_t s = 0; s < steps.count; s++) {
+				struct pme_range from = steps.items[s].from;
+
+				bytes += from.length;
+				assert_int_equal(pme_range_list_add(&list, from.start, from.length),
+						 0);
+			}
+			pme_range_list_normalize(&list);
+			assert_int_equal(bytes, range.length);
+			assert_int_equal(pme_range_list_bytes(&list), range.length);
+		}
+	}
+}
+
+/*
+ * Where the layout is not recorded, a step is either right for both layouts or an explicit
+ * unknown; and one zone needs no layout.
+ */
+static void unrecorded_layout_never_guesses(void **state)
+{
+	struct rnd rnd = rnd_start();
+	size_t unknowns = 0;
+
+	for (int round = 0; round < 300; round++) {
+		uint64_t chunk = 1 + rnd_below(&rnd, 4);
+		struct part parts[MEMBERS];
+		struct array a;
+		_cleanup_(pme_steps_done) struct pme_steps steps = {0};
+		struct model old = {.upper = &a.dev}, new = {.upper = &a.dev};
+		size_t n;
+
+		random_array(&rnd, &a, "raid0", chunk);
+		a.md.layout = rnd_below(&rnd, 2) ? 0 : 3;
+		if (rnd_below(&rnd, 2)) {
+			a.md.layout = 1;
+			a.md.layout_known = false;
+		}
+		n = list_parts(&a, parts);
+		model_raid0(&old, parts, n, chunk, true);
+		model_raid0(&new, parts, n, chunk, false);
+		assert_int_equal(
+			pme_layer_md.down(&a.dev, (struct pme_range){0, a.dev.size}, &steps), 0);
+		for (size_t u = 0; u < old.count; u++) {
+			bool said = false;
+
+			for (size_t s = 0; s < steps.count; s++)
+				said |= !steps.items[s].to && overlap(steps.items[s].from, u);
+			unknowns += said;
+			if (said)
+				continue;
+			assert_ptr_equal(old.at[u].lower, new.at[u].lower);
+			assert_int_equal(old.at[u].sector, new.at[u].sector);
+			assert_int_equal(
+				bytes_between(&steps, old.at[u].lower, u, old.at[u].sector),
+				PME_SECTOR);
+		}
+	}
+	assert_true(unknowns > 0);
+}
+
+/* The layouts differ in the second zone of this array; the words say why it is unknown. */
+static void unrecorded_layout_has_its_reason(void **state)
+{
+	_cleanup_(pme_steps_done) struct pme_steps first = {0}, second = {0}, down = {0};
+	struct pme_range in_first = {SECTORS(8), 4096}, in_second = {SECTORS(24), 4096};
+	const char *words = "the layout of md0 (members of unequal size) is not recorded: "
+			    "raid0.default_layout decided when it was assembled";
+	struct array a;
+
+	array_start(&a, "raid0", 8);
+	array_add(&a, 0, 8, 0);
+	array_add(&a, 0, 40, 0);
+	array_add(&a, 0, 40, 0);
+	a.dev.size = SECTORS(88);
+	assert_int_equal(pme_layer_md.up(&a.dev, &a.lowers[1], (struct pme_range){0, 4096}, &first),
+			 0);
+	assert_int_equal(first.count, 1);
+	assert_int_equal(first.items[0].to_start, SECTORS(8));
+	assert_int_equal(pme_layer_md.up(&a.dev, &a.lowers[1], in_first, &second), 0);
+	check_end(&second, PME_OWNER_UNKNOWN, in_first, words);
+	assert_int_equal(pme_layer_md.down(&a.dev, in_second, &down), 0);
+	check_end(&down, PME_OWNER_UNKNOWN, in_second, words);
+}
+
+/* The second zone begins at chunk 6, and has two members: both layouts begin with the first. */
+static void layouts_that_agree_need_no_record(void **state)
+{
+	_cleanup_(pme_steps_done) struct pme_steps steps = {0};
+	struct array a;
+
+	array_start(&a, "raid0", 8);
+	array_add(&a, 0, 16, 0);
+	array_add(&a, 0, 40, 0);
+	array_add(&a, 0, 40, 0);
+	a.dev.size = SECTORS(96);
+	assert_int_equal(pme_layer_md.up(&a.dev, &a.lowers[2],
+					 (struct pme_range){SECTORS(16), 4096}, &steps),
+			 0);
+	assert_int_equal(steps.count, 1);
+	assert_ptr_equal(steps.items[0].to, &a.dev);
+	assert_int_equal(steps.items[0].to_start, SECTORS(56));
+}
+
+static void reserved_areas_are_metadata(void **state)
+{
+	static const struct {
+		uint64_t start;
+		const char *words;
+	} cases[] = {
+		{0, "md superblock, bitmap or reserved area of md0"},
+		{SECTORS(15), "md superblock, bitmap or reserved area of md0"},
+		{SECTORS(16 + 16), "unused rest of a member of md0"},
+		{SECTORS(16 + 20), "md superblock (metadata 0.90 or 1.0) or unused tail of md0"},
+		{SECTORS(16 + 20 + 3),
+		 "md superblock (metadata 0.90 or 1.0) or unused tail of md0"},
+	};
+	struct array a;
+
+	array_start(&a, "raid0", 8);
+	array_add(&a, 16, 20, 4);
+	a.dev.size = SECTORS(16);
+	for (size_t i = 0; i < PME_ARRAY_SIZE(cases); i++) {
+		_cleanup_(pme_steps_done) struct pme_steps steps = {0};
+		struct pme_range range = {cases[i].start, PME_SECTOR};
+
+		assert_int_equal(pme_layer_md.up(&a.dev, &a.lowers[0], range, &steps), 0);
+		check_end(&steps, PME_OWNER_RAID_METADATA, range, cases[i].words);
+	}
+}
+
+static void array_made_smaller_leaves_unused_bytes(void **state)
+{
+	_cleanup_(pme_steps_done) struct pme_steps steps = {0};
+	struct pme_range range = {SECTORS(30), SECTORS(2)};
+	struct array a;
+
+	array_start(&a, "linear", 0);
+	array_add(&a, 0, 40, 0);
+	a.dev.size = SECTORS(30);
+	assert_int_equal(pme_layer_md.up(&a.dev, &a.lowers[0], range, &steps), 0);
+	check_end(&steps, PME_OWNER_UNUSED, range, "behind the end of md0");
+}
+
+/* What makes an array one that cannot be followed, and what is said of it. */
+struct trouble {
+	const char *level;
+	void (*make)(struct array *a);
+	enum pme_owner_kind owner;
+	const char *words;
+};
+
+static void do_nothing(struct array *a)
+{
+	(void)a;
+}
+
+static void reshape(struct array *a)
+{
+	a->md.reshape = true;
+}
+
+static void stop(struct array *a)
+{
+	a->dev.size = 0;
+}
+
+static void forbid(struct array *a)
+{
+	a->dev.table_error = -EACCES;
+	a->dev.md = NULL;
+}
+
+static void forget(struct array *a)
+{
+	a->dev.md = NULL;
+}
+
+static void unlevel(struct array *a)
+{
+	a->md.level = NULL;
+}
+
+static void no_chunk(struct array *a)
+{
+	a->md.chunk = 0;
+}
+
+static void odd_chunk(struct array *a)
+{
+	a->md.chunk = 4095;
+	a->dev.size = 16384; /* less than what the members hold */
+}
+
+static void huge_chunk(struct array *a)
+{
+	a->md.chunk = UINT64_MAX - 511;
+}
+
+static void take_slot(struct array *a)
+{
+	a->comps[1].slot = 0;
+}
+
+static void far_slot(struct array *a)
+{
+	a->comps[1].slot = INT32_MAX;
+}
+
+static void lose_member(struct array *a)
+{
+	a->comps[1].slot = -1;
+}
+
+static void more_disks(struct array *a)
+{
+	a->md.raid_disks = UINT64_MAX;
+}
+
+static void wild_offset(struct array *a)
+{
+	a->comps[0].data_offset = UINT64_MAX;
+}
+
+static void wild_sizes(struct array *a)
+{
+	a->comps[0].size = UINT64_MAX - SECTORS(16);
+	a->comps[1].size = UINT64_MAX - SECTORS(16);
+}
+
+static void no_size(struct array *a)
+{
+	a->comps[1].size = 0;
+}
+
+static void too_large(struct array *a)
+{
+	a->dev.size += PME_SECTOR;
+}
+
+static void spare(struct array *a)
+{
+	a->comps[0].slot = -1;
+	a->comps[0].state = text("spare");
+}
+
+static void journal(struct array *a)
+{
+	a->comps[0].slot = -1;
+	a->comps[0].state = text("journal,in_sync");
+}
+
+static void stranger(struct array *a)
+{
+	a->comps[0].dev = &a->lowers[1];
+}
+
+#define ODD "md0: sizes and slots of its members do not fit together"
+
+static const struct trouble troubles[] = {
+	{"raid1", do_nothing, PME_OWNER_UNKNOWN, "MD level 'raid1' of md0 is not followed"},
+	{"raid6", do_nothing, PME_OWNER_UNKNOWN, "MD level 'raid6' of md0 is not followed"},
+	{"raid0", unlevel, PME_OWNER_UNKNOWN, "MD level '' of md0 is not followed"},
+	{"raid0", reshape, PME_OWNER_UNKNOWN, "md0 is being reshaped"},
+	{"raid0", stop, PME_OWNER_UNKNOWN, "md0 is not running, or a container of other arrays"},
+	{"raid0", forbid, PME_OWNER_UNKNOWN,
+	 "cannot read the attributes of md0: Permission denied"},
+	{"raid0", forget, PME_OWNER_UNKNOWN, "nothing is known of md0"},
+	{"raid0", no_chunk, PME_OWNER_UNKNOWN, ODD},
+	{"linear", odd_chunk, PME_OWNER_UNKNOWN, ODD},
+	{"raid0", huge_chunk, PME_OWNER_UNKNOWN, ODD},
+	{"raid0", take_slot, PME_OWNER_UNKNOWN, ODD},
+	{"linear", far_slot, PME_OWNER_UNKNOWN, ODD},
+	{"linear", lose_member, PME_OWNER_UNKNOWN, ODD},
+	{"raid0", more_disks, PME_OWNER_UNKNOWN, ODD},
+	{"raid0", wild_offset, PME_OWNER_UNKNOWN, ODD},
+	{"linear", wild_sizes, PME_OWNER_UNKNOWN, ODD},
+	{"linear", no_size, PME_OWNER_UNKNOWN, ODD},
+	{"raid0", too_large, PME_OWNER_UNKNOWN, ODD},
+	{"raid0", spare, PME_OWNER_UNUSED, "spare or failed member of md0"},
+	{"raid5", spare, PME_OWNER_UNUSED, "spare or failed member of md0"},
+	{"raid5", journal, PME_OWNER_UNKNOWN,
+	 "pmem0 has no slot in md0: a journal, or part of a container"},
+	{"raid0", stranger, PME_OWNER_UNKNOWN, "md0 does not say how it uses pmem0"},
+};
+
+static void troubles_are_said(void **state)
+{
+	for (size_t i = 0; i < PME_ARRAY_SIZE(troubles); i++) {
+		_cleanup_(pme_steps_done) struct pme_steps steps = {0}, down = {0};
+		struct pme_range range = {SECTORS(16), SECTORS(8)};
+		struct array a;
+
+		array_start(&a, troubles[i].level, 8);
+		array_add(&a, 8, 64, 8);
+		array_add(&a, 8, 64, 8);
+		a.dev.size = SECTORS(128);
+		troubles[i].make(&a);
+		assert_int_equal(pme_layer_md.up(&a.dev, &a.lowers[0], range, &steps), 0);
+		check_end(&steps, troubles[i].owner, range, troubles[i].words);
+		assert_int_equal(pme_layer_md.down(&a.dev, range, &down), 0);
+		assert_true(bytes_to(&down, NULL) == range.length || a.dev.md == NULL ||
+			    troubles[i].make == stranger);
+	}
+}
+
+/* Arrays of one container share the disk: bytes outside of one may be data of another. */
+static void shared_member_is_unknown_outside(void **state)
+{
+	_cleanup_(pme_steps_done) struct pme_steps front = {0}, no_slot = {0};
+	struct pme_dev other = {.name = text("md1"), .kind = PME_DEV_MD};
+	struct pme_range range = {0, 512};
+	const struct pme_dev *uppers[2];
+	struct array a;
+
+	array_start(&a, "raid0", 8);
+	array_add(&a, 16, 16, 0);
+	a.dev.size = SECTORS(16);
+	uppers[0] = &other;
+	uppers[1] = &a.dev;
+	a.lowers[0].uppers = uppers;
+	a.lowers[0].n_uppers = 2;
+	assert_int_equal(pme_layer_md.up(&a.dev, &a.lowers[0], range, &front), 0);
+	check_end(&front, PME_OWNER_UNKNOWN, range,
+		  "outside of what md0 uses of pmem0, which other arrays use too");
+	a.comps[0].slot = -1;
+	assert_int_equal(pme_layer_md.up(&a.dev, &a.lowers[0], range, &no_slot), 0);
+	check_end(&no_slot, PME_OWNER_UNKNOWN, range,
+		  "pmem0 has no slot in md0: a journal, or part of a container");
+}
+
+static void explains_in_plain_numbers(void **state)
+{
+	_cleanup_free_ char *raid0 = NULL, *linear = NULL, *outside = NULL;
+	struct array a;
+
+	array_start(&a, "raid0", 8);
+	array_add(&a, 0, 8, 0);
+	array_add(&a, 16, 40, 0);
+	array_add(&a, 0, 40, 0);
+	a.dev.size = SECTORS(88);
+	a.md.layout = 1;
+	raid0 = pme_layer_md.explain(&a.lowers[1], SECTORS(16 + 16) + 3, &a.dev, 0);
+	assert_string_equal(raid0, "16387 - 8192 (data offset of pmem1) = 8195; 8195 - 4096 (start "
+				   "of zone 1 on each member) = row 1 of chunks of 4096 + 3; 12288 "
+				   "(zone in the array) + (1 * 2 + 1) * 4096 + 3 = 24579");
+	outside = pme_layer_md.explain(&a.lowers[1], SECTORS(3), &a.dev, 0);
+	assert_string_equal(outside, "not in the data area of pmem1");
+	a.md.level = text("linear");
+	linear = pme_layer_md.explain(&a.lowers[2], 100, &a.dev, 0);
+	assert_string_equal(linear,
+			    "100 - 0 (data offset of pmem2) = 100; 100 + 24576 (where member "
+			    "2 begins) = 24676");
+}
+
+static void explain_ends_with_the_answer(void **state)
+{
+	struct rnd rnd = rnd_start();
+
+	for (int round = 0; round < 50; round++) {
+		uint64_t chunk = 1 + rnd_below(&rnd, 8);
+		struct part parts[MEMBERS];
+		struct array a;
+		struct model m = {.upper = &a.dev};
+		size_t n;
+
+		random_array(&rnd, &a, "raid0", chunk);
+		a.md.layout = 1 + rnd_below(&rnd, 2);
+		n = list_parts(&a, parts);
+		model_raid0(&m, parts, n, chunk, a.md.layout == 1);
+		for (size_t u = 0; u < m.count; u++) {
+			_cleanup_free_ char *end = pme_printf(" = %llu", SECTORS(u) + 9);
+			_cleanup_free_ char *line = pme_layer_md.explain(
+				m.at[u].lower, SECTORS(m.at[u].sector) + 9, &a.dev, SECTORS(u) + 9);
+
+			assert_string_equal(line + strlen(line) - strlen(end), end);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(random_raid0_is_as_modelled),
+		cmocka_unit_test(random_linear_is_as_modelled),
+		cmocka_unit_test(every_byte_of_a_member_is_spoken_for),
+		cmocka_unit_test(unrecorded_layout_never_guesses),
+		cmocka_unit_test(unrecorded_layout_has_its_reason),
+		cmocka_unit_test(layouts_that_agree_need_no_record),
+		cmocka_unit_test(reserved_areas_are_metadata),
+		cmocka_unit_test(array_made_smaller_leaves_unused_bytes),
+		cmocka_unit_test(troubles_are_said),
+		cmocka_unit_test(shared_member_is_unknown_outside),
+		cmocka_unit_test(explains_in_plain_numbers),
+		cmocka_unit_test(explain_ends_with_the_answer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * lib/rest.c: what the bytes mean that nothing stacked on a device uses.  What a probe finds is
+ * filled in by hand; the sizes of logical blocks come from a made-up tree.
+ */
+#include "snapshot.h"
+#include "tree.h"
+
+#define DISK_SECTORS 4096
+
+struct machine {
+	struct tree tree;
+	struct snapshot snap;
+	struct pme_tops tops;
+};
+
+static int setup(void **state)
+{
+	static struct machine m;
+
+	tree_init(&m.tree);
+	snap_init(&m.snap, &m.tree.os);
+	m.tops = (struct pme_tops){0};
+	*state = &m;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct machine *m = *state;
+
+	pme_tops_done(&m->tops);
+	snap_done(&m->snap);
+	tree_done(&m->tree);
+	return 0;
+}
+
+static void rest(struct machine *m, const struct pme_dev *dev, struct pme_range range)
+{
+	struct pme_hop hop = {.dev = dev, .kind = pme_hop_kind(dev), .start = range.start};
+
+	assert_int_equal(pme_rest(m->snap.topo, &m->snap.probes, &hop, 1, range, &m->tops), 0);
+}
+
+static void check_end(const struct machine *m, size_t i, uint64_t start, uint64_t end,
+		      enum pme_owner_kind owner, const char *words)
+{
+	const struct pme_top *top = &m->tops.items[i];
+	bool unknown = owner == PME_OWNER_UNKNOWN;
+
+	assert_true(i < m->tops.count);
+	assert_false(top->at_fs);
+	assert_int_equal(top->hops[0].start, start);
+	assert_int_equal(top->length, end - start);
+	assert_int_equal(top->owner, owner);
+	assert_int_equal(top->certainty, unknown ? PME_UNCERTAIN : PME_EXACT);
+	assert_string_equal(unknown ? top->reason : top->detail, words);
+	assert_null(unknown ? top->detail : top->reason);
+}
+
+static struct pme_range whole(const struct pme_dev *dev)
+{
+	return (struct pme_range){0, dev->size};
+}
+
+/* A disk with one partition, numbered as its name says. */
+static struct pme_dev *add_partitioned(struct machine *m, const char *pttype, const char *block)
+{
+	struct pme_dev *disk = snap_disk(&m->snap, "pmem0", DISK_SECTORS);
+
+	snap_partition(&m->snap, disk, "pmem0p1", 2048, 1024);
+	tree_disk(&m->tree, "pmem0", "259:0", "4096");
+	tree_partition(&m->tree, "pmem0", "pmem0p1", "259:1", "2048", "1024");
+	if (block)
+		tree_attr(&m->tree, "pmem0", "queue/logical_block_size", block);
+	snap_probe(&m->snap, disk, 0, NULL, NULL, pttype);
+	return disk;
+}
+
+static const char gpt_front[] = "protective MBR, primary GPT header and entries";
+static const char gpt_back[] = "backup GPT header and entries";
+static const char nobody[] = "outside of all partitions";
+
+/* UEFI 2.10, 5.3: with blocks of 512 bytes blocks 0 to 33, and the last 33. */
+static void areas_of_gpt_with_small_blocks(void **state)
+{
+	struct machine *m = *state;
+	struct pme_dev *disk = add_partitioned(m, "gpt", "512");
+
+	rest(m, disk, whole(disk));
+	assert_int_equal(m->tops.count, 3);
+	check_end(m, 0, 0, SECTORS(34), PME_OWNER_PARTITION_TABLE, gpt_front);
+	check_end(m, 1, SECTORS(34), SECTORS(4096 - 33), PME_OWNER_UNUSED, nobody);
+	check_end(m, 2, SECTORS(4096 - 33), SECTORS(4096), PME_OWNER_PARTITION_TABLE, gpt_back);
+}
+
+/* With blocks of 4096 bytes blocks 0 to 5, and the last 5. */
+static void areas_of_gpt_with_large_blocks(void **state)
+{
+	struct machine *m = *state;
+	struct pme_dev *disk = add_partitioned(m, "gpt", "4096");
+
+	rest(m, disk, whole(disk));
+	assert_int_equal(m->tops.count, 3);
+	check_end(m, 0, 0, 6 * 4096, PME_OWNER_PARTITION_TABLE, gpt_front);
+	check_end(m, 1, 6 * 4096, (512 - 5) * 4096, PME_OWNER_UNUSED, nobody);
+	check_end(m, 2, (512 - 5) * 4096, 512 * 4096, PME_OWNER_PARTITION_TABLE, gpt_back);
+}
+
+static void odd_block_sizes_are_not_believed(void **state)
+{
+	struct machine *m = *state;
+	struct pme_dev *disk = add_partitioned(m, "gpt", "1048576");
+
+	rest(m, disk, (struct pme_range){0, SECTORS(64)});
+	assert_int_equal(m->tops.count, 2);
+	check_end(m, 0, 0, SECTORS(34), PME_OWNER_PARTITION_TABLE, gpt_front);
+}
+
+/* Only the bytes that were asked about, at every alignment. */
+static void parts_of_areas(void **state)
+{
+	static const struct {
+		uint64_t start, end, front, back; /* where the areas begin and end in between */
+	} cases[] = {
+		{0, 1, 1, 1},
+		{SECTORS(34) - 1, SECTORS(34) + 1, SECTORS(34), SECTORS(34) + 1},
+		{SECTORS(40), SECTORS(41), SECTORS(40), SECTORS(41)},
+		{SECTORS(4063) - 3, SECTORS(4063) + 5, SECTORS(4063) - 3, SECTORS(4063)},
+		{SECTORS(4096) - 1, SECTORS(4096), SECTORS(4096) - 1, SECTORS(4096) - 1},
+	};
+	struct machine *m = *state;
+	struct pme_dev *disk = add_partitioned(m, "gpt", "512");
+
+	for (size_t i = 0; i < PME_ARRAY_SIZE(cases); i++) {
+		uint64_t start = cases[i].start, end = cases[i].end;
+		size_t n = 0;
+
+		rest(m, disk, (struct pme_range){start, end - start});
+		if (cases[i].front > start)
+			check_end(m, n++, start, cases[i].front, PME_OWNER_PARTITION_TABLE,
+				  gpt_front);
+		if (cases[i].back > cases[i].front)
+			check_end(m, n++, cases[i].front, cases[i].back, PME_OWNER_UNUSED, nobody);
+		if (end > cases[i].back)
+			check_end(m, n++, cases[i].back, end, PME_OWNER_PARTITION_TABLE, gpt_back);
+		assert_int_equal(m->tops.count, n);
+		pme_tops_done(&m->tops);
+	}
+}
+
+static void a_disk_too_small_for_two_tables(void **state)
+{
+	struct machine *m = *state;
+	struct pme_dev *disk = add_partitioned(m, "gpt", "512");
+
+	disk->size = SECTORS(50);
+	rest(m, disk, whole(disk));
+	assert_int_equal(m->tops.count, 2);
+	check_end(m, 0, 0, SECTORS(34), PME_OWNER_PARTITION_TABLE, gpt_front);
+	check_end(m, 1, SECTORS(34), SECTORS(50), PME_OWNER_UNUSED, nobody);
+}
+
+static void areas_of_mbr(void **state)
+{
+	struct machine *m = *state;
+	struct pme_dev *disk = add_partitioned(m, "dos", "512");
+
+	rest(m, disk, whole(disk));
+	assert_int_equal(m->tops.count, 2);
+	check_end(m, 0, 0, 512, PME_OWNER_PARTITION_TABLE, "MBR");
+	check_end(m, 1, 512, SECTORS(4096), PME_OWNER_UNUSED, nobody);
+}
+
+/* Each logical partition has a table of its own in front of it: such bytes are not unused. */
+static void logical_partitions_have_tables_in_between(void **state)
+{
+	struct machine *m = *state;
+	struct pme_dev *disk = add_partitioned(m, "dos", "512");
+
+	snap_partition(&m->snap, disk, "pmem0p5", 3100, 100);
+	tree_partition(&m->tree, "pmem0", "pmem0p5", "259:2", "3100", "100");
+	rest(m, disk, (struct pme_range){0, SECTORS(3100)});
+	assert_int_equal(m->tops.count, 2);
+	check_end(m, 0, 0, 512, PME_OWNER_PARTITION_TABLE, "MBR");
+	check_end(m, 1, 512, SECTORS(3100), PME_OWNER_UNKNOWN,
+		  "between the partitions of pmem0: unused, or a table of a logical partition");
+}
+
+static void other_tables_are_unknown(void **state)
+{
+	struct machine *m = *state;
+	struct pme_dev *disk = add_partitioned(m, "sgi", "512");
+
+	rest(m, disk, (struct pme_range){512, 512});
+	assert_int_equal(m->tops.count, 1);
+	check_end(m, 0, 512, 1024, PME_OWNER_UNKNOWN, "outside of the partitions of pmem0");
+}
+
+static void an_unmounted_filesystem_is_named(void **state)
+{
+	struct machine *m = *state;
+	struct pme_dev *dm = snap_dm(&m->snap, "dm-0");
+
+	dm->alias = strdup("vg0/data");
+	dm->size = SECTORS(100);
+	snap_probe(&m->snap, dm, 0, "xfs", "filesystem", NULL);
+	rest(m, dm, (struct pme_range){1024, 512});
+	assert_int_equal(m->tops.count, 1);
+	check_end(m, 0, 1024, 1536, PME_OWNER_UNKNOWN,
+		  "the xfs filesystem on vg0/data is not mounted here: mount it to name its files");
+	assert_string_equal(m->tops.items[0].fs_type, "xfs");
+	assert_string_equal(m->tops.items[0].fs_uuid, "1234-abcd");
+}
+
+/* Whatever is found, and whatever the words: never silence, never a filesystem. */
+static void contents_that_are_not_followed(void **state)
+{
+	static const struct {
+		int error;
+		const char *type, *usage, *pttype, *words;
+	} cases[] = {
+		{0, "LVM2_member", "raid", NULL,
+		 "LVM physical volume pmem0: its label, metadata, free extents or a volume that "
+		 "is not active: see pvs --segments"},
+		{0, "linux_raid_member", "raid", NULL,
+		 "pmem0 is a member of an MD array that is not running"},
+		{0, "crypto_LUKS", "crypto", NULL,
+		 "pmem0 is an encrypted (LUKS) volume that is not open"},
+		{0, "swap", "other", NULL, "pmem0 is a swap area that is not in use"},
+		{0, "DM_snapshot_cow", "other", NULL,
+		 "pmem0 holds 'DM_snapshot_cow', which is not followed"},
+		{0, NULL, NULL, "gpt",
+		 "pmem0 has a partition table that the kernel has not read: run partprobe"},
+		{0, NULL, NULL, NULL,
+		 "no filesystem, volume or partition table found on pmem0: free, or used raw by a "
+		 "program"},
+		{-EIO, NULL, NULL, NULL, "cannot find out what is on pmem0: Input/output error"},
+		{-EMLINK, NULL, NULL, NULL, "cannot find out what is on pmem0: Too many links"},
+	};
+	struct machine *m = *state;
+	struct pme_dev *disk = snap_disk(&m->snap, "pmem0", 100);
+
+	for (size_t i = 0; i < PME_ARRAY_SIZE(cases); i++) {
+		snap_probe(&m->snap, disk, cases[i].error, cases[i].type, cases[i].usage,
+			   cases[i].pttype);
+		rest(m, disk, (struct pme_range){512, 512});
+		assert_int_equal(m->tops.count, 1);
+		check_end(m, 0, 512, 1024, PME_OWNER_UNKNOWN, cases[i].words);
+		assert_null(m->tops.items[0].fs_type);
+		pme_tops_done(&m->tops);
+		pme_probes_done(&m->snap.probes);
+	}
+}
+
+/* Bytes in front of a volume are not those of the filesystem whose signature is seen. */
+static void a_filesystem_below_a_volume_is_not_named(void **state)
+{
+	struct machine *m = *state;
+	struct pme_dev *disk = snap_disk(&m->snap, "pmem0", 100);
+	struct pme_dev *dm = snap_dm(&m->snap, "dm-0");
+
+	snap_linear(dm, disk, 10, 10);
+	snap_probe(&m->snap, disk, 0, "xfs", "filesystem", NULL);
+	rest(m, disk, (struct pme_range){0, 512});
+	assert_int_equal(m->tops.count, 1);
+	check_end(m, 0, 0, 512, PME_OWNER_UNKNOWN, "pmem0 holds 'xfs', which is not followed");
+	assert_null(m->tops.items[0].fs_type);
+}
+
+static void unused_bytes_of_a_used_device(void **state)
+{
+	struct machine *m = *state;
+	struct pme_dev *disk = snap_disk(&m->snap, "pmem0", 100);
+	struct pme_dev *dm = snap_dm(&m->snap, "dm-0");
+
+	snap_linear(dm, disk, 10, 10);
+	snap_probe(&m->snap, disk, 0, NULL, NULL, NULL);
+	rest(m, disk, (struct pme_range){0, 512});
+	check_end(m, 0, 0, 512, PME_OWNER_UNKNOWN,
+		  "pmem0 is used by dm-0, but not these bytes of it");
+}
+
+static void bytes_of_regions_and_character_devices(void **state)
+{
+	struct machine *m = *state;
+	struct pme_dev *region = snap_region(&m->snap, "region0", 1 << 30, 1 << 20, "nmem0");
+	struct pme_dev *dax = snap_namespace(&m->snap, region, "namespace0.0", PME_MODE_DEVDAX, 0,
+					     65536, 4096, "dax0.0");
+
+	snap_namespace(&m->snap, region, "namespace0.1", PME_MODE_FSDAX, 131072, 65536, 0, NULL);
+	rest(m, region, (struct pme_range){65536, 262144 - 65536});
+	assert_int_equal(m->tops.count, 3);
+	check_end(m, 0, 131072, 196608, PME_OWNER_UNKNOWN,
+		  "namespace0.1 is disabled: enable it to see what is on it");
+	check_end(m, 1, 65536, 131072, PME_OWNER_UNUSED, "not in any namespace");
+	check_end(m, 2, 196608, 262144, PME_OWNER_UNUSED, "not in any namespace");
+	pme_tops_done(&m->tops);
+	rest(m, dax, (struct pme_range){10, 20});
+	assert_int_equal(m->tops.count, 1);
+	check_end(m, 0, 10, 30, PME_OWNER_DEVDAX, "memory of /dev/dax0.0");
+}
+
+/* The ends carry the whole way that led here. */
+static void the_way_is_kept(void **state)
+{
+	struct machine *m = *state;
+	struct pme_dev *disk = snap_disk(&m->snap, "pmem0", 4096);
+	struct pme_dev *dm = snap_dm(&m->snap, "dm-0");
+	struct pme_hop hops[] = {{.dev = disk, .kind = "disk", .start = 5120},
+				 {.dev = dm, .kind = "dm-linear", .start = 512}};
+
+	snap_linear(dm, disk, 9, 2000);
+	snap_partition(&m->snap, dm, "dm-0p1", 1000, 10);
+	snap_probe(&m->snap, dm, 0, NULL, NULL, "gpt");
+	assert_int_equal(pme_rest(m->snap.topo, &m->snap.probes, hops, 2,
+				  (struct pme_range){512, SECTORS(40)}, &m->tops),
+			 0);
+	assert_int_equal(m->tops.count, 2);
+	assert_int_equal(m->tops.items[1].n_hops, 2);
+	assert_int_equal(m->tops.items[1].hops[0].start, SECTORS(9 + 34));
+	assert_int_equal(m->tops.items[1].hops[1].start, SECTORS(34));
+	assert_string_equal(m->tops.items[1].hops[1].kind, "dm-linear");
+	assert_int_equal(m->tops.items[1].length, SECTORS(7));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(areas_of_gpt_with_small_blocks),
+		TEST(areas_of_gpt_with_large_blocks),
+		TEST(odd_block_sizes_are_not_believed),
+		TEST(parts_of_areas),
+		TEST(a_disk_too_small_for_two_tables),
+		TEST(areas_of_mbr),
+		TEST(logical_partitions_have_tables_in_between),
+		TEST(other_tables_are_unknown),
+		TEST(an_unmounted_filesystem_is_named),
+		TEST(contents_that_are_not_followed),
+		TEST(a_filesystem_below_a_volume_is_not_named),
+		TEST(unused_bytes_of_a_used_device),
+		TEST(bytes_of_regions_and_character_devices),
+		TEST(the_way_is_kept),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * lib/topo-mount.c on made-up mountinfo files.
+ */
+#include "topo.h"
+
+#include <sys/sysmacros.h>
+
+#include "check.h"
+#include "tree.h"
+
+static int setup(void **state)
+{
+	static struct tree tree;
+
+	tree_init(&tree);
+	*state = &tree;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	tree_done(*state);
+	return 0;
+}
+
+static void load(struct tree *tree, const char *mountinfo)
+{
+	tree_file(tree, "proc/self/mountinfo", mountinfo);
+	assert_int_equal(pme_topo_load_mounts(&tree->topo, &tree->log), 0);
+}
+
+static void test_kept(void **state)
+{
+	struct tree *tree = *state;
+	const struct pme_mount *m;
+
+	load(tree,
+	     "22 1 0:21 / /proc rw,relatime - proc proc rw\n"
+	     "27 1 259:1 / / rw,relatime shared:1 - ext4 /dev/pmem0p1 rw,errors=remount-ro\n"
+	     "30 27 254:3 / /srv rw,noatime - xfs /dev/mapper/vg0-data rw,dax=always\n"
+	     "31 27 254:3 /sub\\040dir /mnt/a\\040b\\011c\\134d rw - xfs /dev/mapper/vg0-data rw\n"
+	     "32 27 0:40 / /net rw - nfs4 server:/export rw\n"
+	     "33 27 0:41 / /fake rw - btrfs /dev/null rw\n"
+	     "34 27 0:42 / /fake2 rw - btrfs /dev/absent rw\n");
+	assert_int_equal(tree->log.count, 0);
+	assert_int_equal(tree->topo.n_mounts, 3);
+	m = tree->topo.mounts;
+	assert_int_equal(m[0].devno, makedev(259, 1));
+	assert_string_equal(m[0].source, "/dev/pmem0p1");
+	assert_string_equal(m[0].options, "rw,errors=remount-ro");
+	assert_int_equal(m[1].devno, makedev(254, 3));
+	assert_string_equal(m[1].type, "xfs");
+	assert_string_equal(m[1].root, "/");
+	assert_string_equal(m[1].target, "/srv");
+	assert_string_equal(m[2].root, "/sub dir");
+	assert_string_equal(m[2].target, "/mnt/a b\tc\\d");
+}
+
+static void test_none(void **state)
+{
+	struct tree *tree = *state;
+
+	load(tree, "");
+	assert_int_equal(tree->topo.n_mounts, 0);
+	assert_int_equal(tree->log.count, 0);
+}
+
+static void test_hostile(void **state)
+{
+	static const char *const cases[] = {
+		"garbage\n",	    "27 1 x:y / / rw - ext4 /dev/pmem0 rw\n",
+		"27 1 259:1 / /\n", "27 1 259:1 / / rw ext4 /dev/pmem0 rw\n",
+		"\n\n\n",	    "27 1 259:1 / / rw - ext4",
+	};
+
+	for (size_t i = 0; i < PME_ARRAY_SIZE(cases); i++) {
+		struct tree tree;
+
+		tree_init(&tree);
+		load(&tree, cases[i]);
+		assert_true(tree.topo.n_mounts == 0 || tree.topo.mounts[0].type[0] != '\0');
+		tree_done(&tree);
+	}
+}
+
+/* A line that is not understood makes the answer incomplete: a mount may be missing. */
+static void test_incomplete(void **state)
+{
+	struct tree *tree = *state;
+
+	load(tree, "27 1 259:1 / / rw - ext4 /dev/pmem0 rw\nnonsense here\n");
+	assert_true(tree->log.incomplete);
+	assert_non_null(tree_message(tree, "/proc/self/mountinfo"));
+}
+
+static void test_missing(void **state)
+{
+	struct tree *tree = *state;
+
+	assert_int_equal(pme_topo_load_mounts(&tree->topo, &tree->log), 0);
+	assert_true(tree->log.incomplete);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_none, setup, teardown),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test_setup_teardown(test_incomplete, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_missing, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
