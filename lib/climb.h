@@ -9,8 +9,7 @@
 #ifndef PME_CLIMB_H
 #define PME_CLIMB_H
 
-#include "claim.h"
-#include "topo.h"
+#include "stack.h"
 
 /* Devices stacked deeper than this end as unknown. */
 #define PME_CLIMB_DEPTH 64
@@ -27,10 +26,12 @@ struct pme_top {
 	size_t n_hops;
 	uint64_t length;
 	bool at_fs; /* a mounted filesystem sits on the last hop */
+	/* At a filesystem: what is said of the way there; else of the owner and the way. */
+	enum pme_certainty certainty;
+	char *reason; /* why unknown or redundant, or NULL */
 	/* only when not at_fs: */
 	enum pme_owner_kind owner;
-	enum pme_certainty certainty;
-	char *detail, *reason;	 /* or NULL */
+	char *detail;		 /* or NULL */
 	char *fs_type, *fs_uuid; /* of a filesystem that is there but not mounted, or NULL */
 };
 
@@ -42,32 +43,12 @@ struct pme_tops {
 	size_t count, alloc;
 };
 
-/* What one device was found to hold; a test fills it in for a device that is none. */
-struct pme_probe_entry {
-	const struct pme_dev *dev;
-	struct pme_probe probe;
-	int error;
-};
-
-/* What was probed during one scan, so that no device is read twice.  Zero to begin. */
-struct pme_probes {
-	struct pme_probe_entry *items;
-	size_t count, alloc;
-};
-/*
- * The cached probe of @dev, valid until the next call; *@ret_error is what the probe returned. NULL
- * without memory.
- */
-const struct pme_probe *pme_probes_get(struct pme_probes *probes, const struct pme_topo *topo,
-				       const struct pme_dev *dev, int *ret_error);
-void pme_probes_done(struct pme_probes *probes);
-
 /*
  * Climb from @range of @dev.  Appends to @ret; 0 or -ENOMEM, -E2BIG.  The range must lie within
  * the device.
  */
-int pme_climb(const struct pme_topo *topo, struct pme_probes *probes, const struct pme_dev *dev,
-	      struct pme_range range, struct pme_tops *ret);
+int pme_climb(struct pme_stack *stack, const struct pme_dev *dev, struct pme_range range,
+	      struct pme_tops *ret);
 
 /* Append an end at the device of @top->hops' last hop; used by climb.c and rest.c. */
 struct pme_top *pme_tops_add(struct pme_tops *tops, const struct pme_hop *hops, size_t n_hops,
@@ -79,8 +60,8 @@ void pme_tops_done(struct pme_tops *tops);
  * filesystems, inactive volumes, nothing.  Fills owner, certainty, detail, reason, fs_type and
  * fs_uuid of ends appended to @ret.  @hops: the way to @dev; @range: bytes of @dev.
  */
-int pme_rest(const struct pme_topo *topo, struct pme_probes *probes, const struct pme_hop *hops,
-	     size_t n_hops, struct pme_range range, struct pme_tops *ret);
+int pme_rest(struct pme_stack *stack, const struct pme_hop *hops, size_t n_hops,
+	     struct pme_range range, struct pme_tops *ret);
 
 /* "disk", "partition", "dm", "md", "region", "chardev": kind of a hop that nothing led to. */
 const char *pme_hop_kind(const struct pme_dev *dev);

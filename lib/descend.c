@@ -9,6 +9,7 @@
 #include "layer.h"
 
 struct descent {
+	struct pme_stack *stack;
 	struct pme_ways *ways;
 	struct pme_hop hops[PME_CLIMB_DEPTH]; /* from the top down */
 	size_t depth;
@@ -53,17 +54,6 @@ static int add_way(struct descent *d, uint64_t length, char *reason)
 static int add_unknown(struct descent *d, uint64_t length, char *reason)
 {
 	return reason ? add_way(d, length, reason) : -ENOMEM;
-}
-
-/* A device made of others is none, also when those are missing: its layer says what is wrong. */
-static bool is_bottom(const struct pme_dev *dev)
-{
-	if (dev->kind == PME_DEV_PARTITION || dev->kind == PME_DEV_DM || dev->kind == PME_DEV_MD)
-		return false;
-	for (size_t i = 0; i < dev->n_lowers; i++)
-		if (dev->lowers[i]->kind != PME_DEV_REGION)
-			return false;
-	return true;
 }
 
 static int descend_from(struct descent *d, uint64_t length);
@@ -140,14 +130,14 @@ static int descend_from(struct descent *d, uint64_t length)
 	_cleanup_(pme_steps_done) struct pme_steps steps = {0};
 	int r;
 
-	if (is_bottom(dev))
+	if (pme_dev_is_bottom(dev))
 		return add_way(d, length, NULL);
 	if (!layer)
 		return add_unknown(d, length,
 				   pme_printf("%s is made of other devices in a way "
 					      "that is not followed",
 					      pme_dev_label(dev)));
-	r = layer->down(dev, range, &steps);
+	r = layer->down(d->stack, dev, range, &steps);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0)
@@ -166,9 +156,10 @@ static int descend_from(struct descent *d, uint64_t length)
 	return note_gaps(d, range, &steps);
 }
 
-int pme_descend(const struct pme_dev *dev, struct pme_range range, struct pme_ways *ret)
+int pme_descend(struct pme_stack *stack, const struct pme_dev *dev, struct pme_range range,
+		struct pme_ways *ret)
 {
-	struct descent d = {.ways = ret, .depth = 1};
+	struct descent d = {.stack = stack, .ways = ret, .depth = 1};
 
 	d.hops[0] = (struct pme_hop){.dev = dev, .kind = pme_hop_kind(dev), .start = range.start};
 	return descend_from(&d, range.length);

@@ -25,7 +25,8 @@ struct pme_ways {
  * Append the ways down of @range of @dev.  Bytes that a layer does not map (or that it keeps in
  * more than one place) yield no, or several, ways; what is not understood yields one with a reason.
  */
-int pme_descend(const struct pme_dev *dev, struct pme_range range, struct pme_ways *ret);
+int pme_descend(struct pme_stack *stack, const struct pme_dev *dev, struct pme_range range,
+		struct pme_ways *ret);
 void pme_ways_done(struct pme_ways *ways);
 
 #endif

@@ -29,8 +29,9 @@ static int parse(const struct pme_dm_line *line, struct segment *ret)
 	return 0;
 }
 
-static int linear_up(const struct pme_dev *upper, const struct pme_dm_line *line,
-		     const struct pme_dev *lower, struct pme_range range, struct pme_steps *ret)
+static int linear_up(struct pme_stack *stack, const struct pme_dev *upper,
+		     const struct pme_dm_line *line, const struct pme_dev *lower,
+		     struct pme_range range, struct pme_steps *ret)
 {
 	struct pme_range part;
 	struct segment seg;
@@ -47,8 +48,9 @@ static int linear_up(const struct pme_dev *upper, const struct pme_dm_line *line
 			      pme_dm_linear.kind);
 }
 
-static int linear_down(const struct pme_dev *upper, const struct pme_dm_line *line,
-		       struct pme_range range, struct pme_steps *ret)
+static int linear_down(struct pme_stack *stack, const struct pme_dev *upper,
+		       const struct pme_dm_line *line, struct pme_range range,
+		       struct pme_steps *ret)
 {
 	const struct pme_dev *lower;
 	struct pme_range part;
@@ -68,8 +70,9 @@ static int linear_down(const struct pme_dev *upper, const struct pme_dm_line *li
 			      pme_dm_linear.kind);
 }
 
-static char *linear_explain(const struct pme_dm_line *line, const struct pme_dev *lower,
-			    uint64_t lower_start, const struct pme_dev *upper, uint64_t upper_start)
+static char *linear_explain(struct pme_stack *stack, const struct pme_dm_line *line,
+			    const struct pme_dev *lower, uint64_t lower_start,
+			    const struct pme_dev *upper, uint64_t upper_start)
 {
 	struct segment seg;
 

@@ -87,8 +87,9 @@ static int lead_up(const struct striped *s, size_t index, uint64_t at, uint64_t 
 	return 0;
 }
 
-static int striped_up(const struct pme_dev *upper, const struct pme_dm_line *line,
-		      const struct pme_dev *lower, struct pme_range range, struct pme_steps *ret)
+static int striped_up(struct pme_stack *stack, const struct pme_dev *upper,
+		      const struct pme_dm_line *line, const struct pme_dev *lower,
+		      struct pme_range range, struct pme_steps *ret)
 {
 	_cleanup_striped_ struct striped s = {};
 	struct pme_range part;
@@ -127,8 +128,9 @@ static int lead_down(const struct striped *s, const struct pme_dev *upper,
 			      pme_dm_striped.kind);
 }
 
-static int striped_down(const struct pme_dev *upper, const struct pme_dm_line *line,
-			struct pme_range range, struct pme_steps *ret)
+static int striped_down(struct pme_stack *stack, const struct pme_dev *upper,
+			const struct pme_dm_line *line, struct pme_range range,
+			struct pme_steps *ret)
 {
 	_cleanup_striped_ struct striped s = {};
 	uint64_t at, end, length;
@@ -150,9 +152,9 @@ static int striped_down(const struct pme_dev *upper, const struct pme_dm_line *l
 	return 0;
 }
 
-static char *striped_explain(const struct pme_dm_line *line, const struct pme_dev *lower,
-			     uint64_t lower_start, const struct pme_dev *upper,
-			     uint64_t upper_start)
+static char *striped_explain(struct pme_stack *stack, const struct pme_dm_line *line,
+			     const struct pme_dev *lower, uint64_t lower_start,
+			     const struct pme_dev *upper, uint64_t upper_start)
 {
 	_cleanup_striped_ struct striped s = {};
 	uint64_t x, index, start, at;

@@ -64,7 +64,8 @@ static void explain_address(const struct pme_topo *topo, const struct pme_dev *d
 				    region->name, ULL(offset)));
 }
 
-static void explain_hops(const struct pme_claim *claim, struct json_object *steps)
+static void explain_hops(struct pme_stack *stack, const struct pme_claim *claim,
+			 struct json_object *steps)
 {
 	for (size_t i = 1; i < claim->n_hops; i++) {
 		const struct pme_hop *lower = &claim->hops[i - 1], *upper = &claim->hops[i];
@@ -72,7 +73,8 @@ static void explain_hops(const struct pme_claim *claim, struct json_object *step
 		char *text = NULL;
 
 		if (layer && layer->explain)
-			text = layer->explain(lower->dev, lower->start, upper->dev, upper->start);
+			text = layer->explain(stack, lower->dev, lower->start, upper->dev,
+					      upper->start);
 		add_step(steps, pme_dev_label(upper->dev),
 			 text ? text
 			      : pme_printf("byte %llu of %s is byte %llu of %s", ULL(lower->start),
@@ -105,17 +107,17 @@ static void explain_owner(const struct pme_claim *claim, struct json_object *ste
 			    detail ? detail : "", detail ? ")" : ""));
 }
 
-static struct json_object *steps_json(const struct pme_scan *scan, const struct pme_claim *claim)
+static struct json_object *steps_json(struct pme_scan *scan, const struct pme_claim *claim)
 {
 	struct json_object *steps = pme_json_array();
 
 	explain_address(scan->topo, claim->hops[0].dev, claim->hops[0].start, steps);
-	explain_hops(claim, steps);
+	explain_hops(&scan->stack, claim, steps);
 	explain_owner(claim, steps);
 	return steps;
 }
 
-void pme_explain_json(const struct pme_scan *scan, struct json_object *doc)
+void pme_explain_json(struct pme_scan *scan, struct json_object *doc)
 {
 	struct json_object *findings = pme_json_get(doc, "findings");
 

@@ -10,6 +10,6 @@
 #include "scan.h"
 
 /* Add to every claim of the "findings" of @doc (made from @scan) a member "steps". */
-void pme_explain_json(const struct pme_scan *scan, struct json_object *doc);
+void pme_explain_json(struct pme_scan *scan, struct json_object *doc);
 
 #endif

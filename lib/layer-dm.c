@@ -131,8 +131,8 @@ static bool said_before(const struct pme_dev *upper, size_t index, const struct 
 	return false;
 }
 
-static int line_up(const struct pme_dev *upper, size_t index, const struct pme_dev *lower,
-		   struct pme_range range, struct pme_steps *ret)
+static int line_up(struct pme_stack *stack, const struct pme_dev *upper, size_t index,
+		   const struct pme_dev *lower, struct pme_range range, struct pme_steps *ret)
 {
 	const struct pme_dm_line *line = &upper->lines[index];
 	const struct pme_dm_target *target = target_of(line);
@@ -143,7 +143,7 @@ static int line_up(const struct pme_dev *upper, size_t index, const struct pme_d
 	if (!target)
 		return say_unfollowed(upper, line, range, ret);
 	if (line_is_valid(line))
-		r = target->up(upper, line, lower, range, ret);
+		r = target->up(stack, upper, line, lower, range, ret);
 	return r == -EINVAL ? say_malformed(upper, index, range, ret) : r;
 }
 
@@ -156,8 +156,8 @@ static bool table_names(const struct pme_dev *upper, const struct pme_dev *lower
 	return false;
 }
 
-static int dm_up(const struct pme_dev *upper, const struct pme_dev *lower, struct pme_range range,
-		 struct pme_steps *ret)
+static int dm_up(struct pme_stack *stack, const struct pme_dev *upper, const struct pme_dev *lower,
+		 struct pme_range range, struct pme_steps *ret)
 {
 	size_t before = ret->count;
 	int r;
@@ -165,7 +165,7 @@ static int dm_up(const struct pme_dev *upper, const struct pme_dev *lower, struc
 	if (upper->table_error)
 		return say_unreadable(upper, range, ret);
 	for (size_t i = 0; i < upper->n_lines; i++) {
-		r = line_up(upper, i, lower, range, ret);
+		r = line_up(stack, upper, i, lower, range, ret);
 		if (r < 0)
 			return r;
 	}
@@ -175,8 +175,8 @@ static int dm_up(const struct pme_dev *upper, const struct pme_dev *lower, struc
 				 pme_dev_label(upper), pme_dev_label(lower));
 }
 
-static int line_down(const struct pme_dev *upper, size_t index, struct pme_range range,
-		     struct pme_steps *ret)
+static int line_down(struct pme_stack *stack, const struct pme_dev *upper, size_t index,
+		     struct pme_range range, struct pme_steps *ret)
 {
 	const struct pme_dm_line *line = &upper->lines[index];
 	const struct pme_dm_target *target = target_of(line);
@@ -190,7 +190,7 @@ static int line_down(const struct pme_dev *upper, size_t index, struct pme_range
 				       "device-mapper target '%s' stores nothing", line->type);
 	if (!target)
 		return say_unfollowed(upper, line, part, ret);
-	r = target->down(upper, line, part, ret);
+	r = target->down(stack, upper, line, part, ret);
 	return r == -EINVAL ? say_malformed(upper, index, part, ret) : r;
 }
 
@@ -218,14 +218,15 @@ static int say_gaps(const struct pme_dev *upper, struct pme_range range, struct 
 	return r;
 }
 
-static int dm_down(const struct pme_dev *upper, struct pme_range range, struct pme_steps *ret)
+static int dm_down(struct pme_stack *stack, const struct pme_dev *upper, struct pme_range range,
+		   struct pme_steps *ret)
 {
 	int r;
 
 	if (upper->table_error)
 		return say_unreadable(upper, range, ret);
 	for (size_t i = 0; i < upper->n_lines; i++) {
-		r = line_down(upper, i, range, ret);
+		r = line_down(stack, upper, i, range, ret);
 		if (r < 0)
 			return r;
 	}
@@ -233,14 +234,14 @@ static int dm_down(const struct pme_dev *upper, struct pme_range range, struct p
 }
 
 /* Is it this line that leads from this byte of @lower to that byte of @upper? */
-static bool line_leads(const struct pme_dev *upper, const struct pme_dm_line *line,
-		       const struct pme_dm_target *target, const struct pme_dev *lower,
-		       uint64_t lower_start, uint64_t upper_start)
+static bool line_leads(struct pme_stack *stack, const struct pme_dev *upper,
+		       const struct pme_dm_line *line, const struct pme_dm_target *target,
+		       const struct pme_dev *lower, uint64_t lower_start, uint64_t upper_start)
 {
 	_cleanup_(pme_steps_done) struct pme_steps steps = {};
 	struct pme_range byte = {.start = lower_start, .length = 1};
 
-	if (target->up(upper, line, lower, byte, &steps) < 0)
+	if (target->up(stack, upper, line, lower, byte, &steps) < 0)
 		return false;
 	for (size_t i = 0; i < steps.count; i++)
 		if (steps.items[i].to && steps.items[i].to_start == upper_start)
@@ -248,7 +249,7 @@ static bool line_leads(const struct pme_dev *upper, const struct pme_dm_line *li
 	return false;
 }
 
-static char *dm_explain(const struct pme_dev *lower, uint64_t lower_start,
+static char *dm_explain(struct pme_stack *stack, const struct pme_dev *lower, uint64_t lower_start,
 			const struct pme_dev *upper, uint64_t upper_start)
 {
 	for (size_t i = 0; i < upper->n_lines; i++) {
@@ -256,8 +257,8 @@ static char *dm_explain(const struct pme_dev *lower, uint64_t lower_start,
 		const struct pme_dm_target *target = target_of(line);
 
 		if (target && line_is_valid(line) &&
-		    line_leads(upper, line, target, lower, lower_start, upper_start))
-			return target->explain(line, lower, lower_start, upper, upper_start);
+		    line_leads(stack, upper, line, target, lower, lower_start, upper_start))
+			return target->explain(stack, line, lower, lower_start, upper, upper_start);
 	}
 	return pme_printf("no line of the table of %s explains this", pme_dev_label(upper));
 }

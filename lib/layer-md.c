@@ -255,8 +255,8 @@ static const struct pme_md_component *component_of(const struct pme_md *md,
 	return NULL;
 }
 
-static int md_up(const struct pme_dev *upper, const struct pme_dev *lower, struct pme_range range,
-		 struct pme_steps *ret)
+static int md_up(struct pme_stack *stack, const struct pme_dev *upper, const struct pme_dev *lower,
+		 struct pme_range range, struct pme_steps *ret)
 {
 	const struct pme_md_component *comp;
 	int r = say_closed(upper, range, ret);
@@ -272,7 +272,8 @@ static int md_up(const struct pme_dev *upper, const struct pme_dev *lower, struc
 	return member_up(upper, comp, range, ret);
 }
 
-static int md_down(const struct pme_dev *upper, struct pme_range range, struct pme_steps *ret)
+static int md_down(struct pme_stack *stack, const struct pme_dev *upper, struct pme_range range,
+		   struct pme_steps *ret)
 {
 	_cleanup_geometry_ struct pme_md_geometry geo = {};
 	const struct pme_md_level *level;
@@ -307,7 +308,7 @@ static char *explain_member(const struct pme_md_geometry *geo, const struct pme_
 			  lower_start, comp->data_offset, pme_dev_label(comp->dev), at, rest);
 }
 
-static char *md_explain(const struct pme_dev *lower, uint64_t lower_start,
+static char *md_explain(struct pme_stack *stack, const struct pme_dev *lower, uint64_t lower_start,
 			const struct pme_dev *upper, uint64_t upper_start)
 {
 	_cleanup_geometry_ struct pme_md_geometry geo = {};

@@ -129,8 +129,8 @@ static int follow_up(const struct pme_dev *upper, const struct place *place, str
 			    pme_range_end(place->whole), "unused end", ret);
 }
 
-static int namespace_up(const struct pme_dev *upper, const struct pme_dev *lower,
-			struct pme_range range, struct pme_steps *ret)
+static int namespace_up(struct pme_stack *stack, const struct pme_dev *upper,
+			const struct pme_dev *lower, struct pme_range range, struct pme_steps *ret)
 {
 	const struct pme_namespace *ns = upper->ns;
 	struct place place;
@@ -158,8 +158,8 @@ static const struct pme_dev *region_below(const struct pme_dev *upper)
 	return NULL;
 }
 
-static int namespace_down(const struct pme_dev *upper, struct pme_range range,
-			  struct pme_steps *ret)
+static int namespace_down(struct pme_stack *stack, const struct pme_dev *upper,
+			  struct pme_range range, struct pme_steps *ret)
 {
 	const struct pme_dev *region = region_below(upper);
 	struct pme_range part;
@@ -179,8 +179,9 @@ static int namespace_down(const struct pme_dev *upper, struct pme_range range,
 	return pme_steps_lead(ret, part, region, place.data.start + part.start, namespace_kind);
 }
 
-static char *namespace_explain(const struct pme_dev *lower, uint64_t lower_start,
-			       const struct pme_dev *upper, uint64_t upper_start)
+static char *namespace_explain(struct pme_stack *stack, const struct pme_dev *lower,
+			       uint64_t lower_start, const struct pme_dev *upper,
+			       uint64_t upper_start)
 {
 	return pme_printf("%" PRIu64 " + %" PRIu64 " (physical address of %s) - %" PRIu64
 			  " (physical address of the data of %s) = %" PRIu64,

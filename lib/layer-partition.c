@@ -16,8 +16,8 @@ static bool partition_owns(const struct pme_dev *upper)
 	return upper->kind == PME_DEV_PARTITION;
 }
 
-static int partition_up(const struct pme_dev *upper, const struct pme_dev *lower,
-			struct pme_range range, struct pme_steps *ret)
+static int partition_up(struct pme_stack *stack, const struct pme_dev *upper,
+			const struct pme_dev *lower, struct pme_range range, struct pme_steps *ret)
 {
 	struct pme_range whole = {.start = upper->start, .length = upper->size}, part;
 	uint64_t end;
@@ -29,8 +29,8 @@ static int partition_up(const struct pme_dev *upper, const struct pme_dev *lower
 	return pme_steps_lead(ret, part, upper, part.start - upper->start, partition_kind);
 }
 
-static int partition_down(const struct pme_dev *upper, struct pme_range range,
-			  struct pme_steps *ret)
+static int partition_down(struct pme_stack *stack, const struct pme_dev *upper,
+			  struct pme_range range, struct pme_steps *ret)
 {
 	struct pme_range whole = {.length = upper->size}, part;
 	uint64_t end;
@@ -42,8 +42,9 @@ static int partition_down(const struct pme_dev *upper, struct pme_range range,
 	return pme_steps_lead(ret, part, upper->disk, upper->start + part.start, partition_kind);
 }
 
-static char *partition_explain(const struct pme_dev *lower, uint64_t lower_start,
-			       const struct pme_dev *upper, uint64_t upper_start)
+static char *partition_explain(struct pme_stack *stack, const struct pme_dev *lower,
+			       uint64_t lower_start, const struct pme_dev *upper,
+			       uint64_t upper_start)
 {
 	(void)lower;
 	return pme_printf("%" PRIu64 " - %" PRIu64 " (start of %s) = %" PRIu64, lower_start,

@@ -24,6 +24,16 @@ const struct pme_layer *pme_layer_of(const struct pme_dev *upper)
 	return NULL;
 }
 
+bool pme_dev_is_bottom(const struct pme_dev *dev)
+{
+	if (dev->kind == PME_DEV_PARTITION || dev->kind == PME_DEV_DM || dev->kind == PME_DEV_MD)
+		return false;
+	for (size_t i = 0; i < dev->n_lowers; i++)
+		if (dev->lowers[i]->kind != PME_DEV_REGION)
+			return false;
+	return true;
+}
+
 static int append(struct pme_steps *steps, const struct pme_step *step)
 {
 	uint64_t end;
@@ -55,8 +65,8 @@ bool pme_step_is_sane(const struct pme_step *step, struct pme_range range)
 
 static bool continues(const struct pme_step *last, const struct pme_step *next)
 {
-	return last->to == next->to && last->kind == next->kind &&
-	       pme_range_end(last->from) == next->from.start &&
+	return last->to == next->to && last->kind == next->kind && !last->copies &&
+	       last->certainty == PME_EXACT && pme_range_end(last->from) == next->from.start &&
 	       last->to_start + last->from.length == next->to_start;
 }
 
@@ -75,27 +85,90 @@ int pme_steps_lead(struct pme_steps *steps, struct pme_range from, const struct 
 	return 0;
 }
 
-static int end_step(struct pme_steps *steps, struct pme_step step)
+static void step_done(struct pme_step *step)
+{
+	free(step->detail);
+	free(step->reason);
+	free(step->copies);
+}
+
+/* Append a step that is never joined; takes what it owns. */
+static int append_owned(struct pme_steps *steps, struct pme_step step)
 {
 	int r = append(steps, &step);
 
-	if (r < 0) {
-		free(step.detail);
-		free(step.reason);
-	}
+	if (r < 0)
+		step_done(&step);
 	return r;
+}
+
+struct pme_copies *pme_copies_new(const char *what, size_t need, size_t count)
+{
+	struct pme_copies *copies = calloc(1, sizeof(*copies) + count * sizeof(copies->places[0]));
+
+	if (!copies)
+		return NULL;
+	copies->what = what;
+	copies->need = need;
+	copies->count = count;
+	return copies;
+}
+
+int pme_steps_set_copies(struct pme_steps *steps, struct pme_copies *copies)
+{
+	struct pme_step *last = steps->count > 0 ? &steps->items[steps->count - 1] : NULL;
+
+	if (!copies || !last || last->copies) {
+		free(copies);
+		return copies ? -EINVAL : -ENOMEM;
+	}
+	last->copies = copies;
+	return 0;
+}
+
+int pme_steps_lead_copied(struct pme_steps *steps, struct pme_range from, const struct pme_dev *to,
+			  uint64_t to_start, const char *kind, struct pme_copies *copies)
+{
+	if (!copies)
+		return -ENOMEM;
+	return append_owned(steps, (struct pme_step){
+					   .from = from,
+					   .to = to,
+					   .to_start = to_start,
+					   .kind = kind,
+					   .copies = copies,
+				   });
+}
+
+int pme_steps_doubt(struct pme_steps *steps, struct pme_range from, const struct pme_dev *to,
+		    uint64_t to_start, const char *kind, const char *fmt, ...)
+{
+	struct pme_step step = {
+		.from = from,
+		.to = to,
+		.to_start = to_start,
+		.kind = kind,
+		.certainty = PME_UNCERTAIN,
+	};
+	va_list ap;
+	int len;
+
+	va_start(ap, fmt);
+	len = vasprintf(&step.reason, fmt, ap);
+	va_end(ap);
+	return len < 0 ? -ENOMEM : append_owned(steps, step);
 }
 
 int pme_steps_end(struct pme_steps *steps, struct pme_range from, enum pme_owner_kind owner,
 		  enum pme_certainty certainty, char *detail, char *reason)
 {
-	return end_step(steps, (struct pme_step){
-				       .from = from,
-				       .owner = owner,
-				       .certainty = certainty,
-				       .detail = detail,
-				       .reason = reason,
-			       });
+	return append_owned(steps, (struct pme_step){
+					   .from = from,
+					   .owner = owner,
+					   .certainty = certainty,
+					   .detail = detail,
+					   .reason = reason,
+				   });
 }
 
 int pme_steps_owner(struct pme_steps *steps, struct pme_range from, const char *kind,
@@ -113,7 +186,7 @@ int pme_steps_owner(struct pme_steps *steps, struct pme_range from, const char *
 	va_start(ap, fmt);
 	len = vasprintf(&step.detail, fmt, ap);
 	va_end(ap);
-	return len < 0 ? -ENOMEM : end_step(steps, step);
+	return len < 0 ? -ENOMEM : append_owned(steps, step);
 }
 
 int pme_steps_unknown(struct pme_steps *steps, struct pme_range from, const char *kind,
@@ -131,15 +204,13 @@ int pme_steps_unknown(struct pme_steps *steps, struct pme_range from, const char
 	va_start(ap, fmt);
 	len = vasprintf(&step.reason, fmt, ap);
 	va_end(ap);
-	return len < 0 ? -ENOMEM : end_step(steps, step);
+	return len < 0 ? -ENOMEM : append_owned(steps, step);
 }
 
 void pme_steps_done(struct pme_steps *steps)
 {
-	for (size_t i = 0; i < steps->count; i++) {
-		free(steps->items[i].detail);
-		free(steps->items[i].reason);
-	}
+	for (size_t i = 0; i < steps->count; i++)
+		step_done(&steps->items[i]);
 	free(steps->items);
 	*steps = (struct pme_steps){};
 }

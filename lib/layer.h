@@ -5,31 +5,56 @@
  * A layer is one row of a table.  Its up() gets a range of @lower and appends steps for those bytes
  * that @upper uses: zero, one or many, also several for the same bytes.  A step leads to bytes of
  * the upper device, or ends the way with an owner of its own (metadata, parity) or with an explicit
- * unknown.  Bytes that up() does not mention are not used by @upper.  down() is the inverse.
- * Both return 0 or -errno; -EINVAL means that what the kernel said makes no sense, and the caller
- * turns it into an explicit unknown.  They never log and never read anything: the snapshot has it.
+ * unknown.  Bytes that up() does not mention are not used by @upper.  down() is the inverse: one
+ * step for each place that holds the bytes (each leg of a mirror).  Both return 0 or -errno;
+ * -EINVAL means that what the kernel said makes no sense, and the caller turns it into an explicit
+ * unknown. They never log, and read nothing themselves: the snapshot has it, or a map of the stack
+ * (map.h), which is read when it is first needed.  @stack may be NULL in tests of layers that need
+ * neither.
+ *
+ * Redundancy: a step may name copies, other places that give the same bytes back.  Layers list only
+ * places that they vouch for (in sync, not failed); whether these can be read is judged by
+ * copies.c.
  *
  * To add a layer: one file lib/layer-NAME.c with a const struct pme_layer, one row in layer.c.
  */
 #ifndef PME_LAYER_H
 #define PME_LAYER_H
 
-#include "claim.h"
-#include "topo.h"
+#include "stack.h"
 
 /* More pieces than this from one range are an error (-E2BIG): a table made to explode. */
 #define PME_STEPS_MAX (1U << 18)
+
+/* As many bytes of @dev as the step is long. */
+struct pme_place {
+	const struct pme_dev *dev;
+	uint64_t start;
+};
+
+/*
+ * Any @need of the places together give the bytes of a step back: 1 of the other legs of a mirror,
+ * all others of a stripe with one parity, all but one of them with two.
+ */
+struct pme_copies {
+	const char *what; /* "another leg", "the rest of the stripe": static */
+	size_t need, count;
+	struct pme_place places[];
+};
 
 struct pme_step {
 	struct pme_range from;	  /* bytes of the device that the step starts at */
 	const struct pme_dev *to; /* device it leads to; NULL: the way ends here */
 	uint64_t to_start;	  /* bytes of @to; the length is that of @from */
 	const char *kind;	  /* "partition", "dm-linear", …: static; may be NULL at an end */
-	/* only where the way ends: */
-	enum pme_owner_kind owner;
+	/* Of a step that leads: exact, or unknown when nobody knows whether it does. */
 	enum pme_certainty certainty;
+	char *reason;		   /* why unknown, or NULL; owned */
+	struct pme_copies *copies; /* other places of the bytes, or NULL; owned */
+	bool ends_if_copied;	   /* with a readable copy it ends here, without one it leads */
+	/* only where the way ends, or may end: */
+	enum pme_owner_kind owner;
 	char *detail; /* what exactly, or NULL; owned */
-	char *reason; /* why unknown or redundant, or NULL; owned */
 };
 
 struct pme_steps {
@@ -41,16 +66,20 @@ struct pme_layer {
 	const char *name;
 	/* Is @upper a device of this layer? */
 	bool (*owns)(const struct pme_dev *upper);
-	int (*up)(const struct pme_dev *upper, const struct pme_dev *lower, struct pme_range range,
-		  struct pme_steps *ret);
-	int (*down)(const struct pme_dev *upper, struct pme_range range, struct pme_steps *ret);
+	int (*up)(struct pme_stack *stack, const struct pme_dev *upper, const struct pme_dev *lower,
+		  struct pme_range range, struct pme_steps *ret);
+	int (*down)(struct pme_stack *stack, const struct pme_dev *upper, struct pme_range range,
+		    struct pme_steps *ret);
 	/* One line with the arithmetic of one hop, for explain; allocated, NULL without memory. */
-	char *(*explain)(const struct pme_dev *lower, uint64_t lower_start,
+	char *(*explain)(struct pme_stack *stack, const struct pme_dev *lower, uint64_t lower_start,
 			 const struct pme_dev *upper, uint64_t upper_start);
 };
 
 /* The layer of @upper, or NULL when none knows it. */
 const struct pme_layer *pme_layer_of(const struct pme_dev *upper);
+
+/* Made of no other block device?  One that is, is no bottom, also when those are missing. */
+bool pme_dev_is_bottom(const struct pme_dev *dev);
 
 extern const struct pme_layer pme_layer_partition, pme_layer_dm, pme_layer_md, pme_layer_namespace;
 
@@ -60,6 +89,9 @@ extern const struct pme_layer pme_layer_partition, pme_layer_dm, pme_layer_md, p
  */
 int pme_steps_lead(struct pme_steps *steps, struct pme_range from, const struct pme_dev *to,
 		   uint64_t to_start, const char *kind);
+/* The same, perhaps: nobody knows whether these bytes of the device are used so; the reason. */
+int pme_steps_doubt(struct pme_steps *steps, struct pme_range from, const struct pme_dev *to,
+		    uint64_t to_start, const char *kind, const char *fmt, ...) _printf_(6, 7);
 /* Append a step that ends; takes @detail and @reason (each may be NULL), frees them on error. */
 int pme_steps_end(struct pme_steps *steps, struct pme_range from, enum pme_owner_kind owner,
 		  enum pme_certainty certainty, char *detail, char *reason);
@@ -68,6 +100,13 @@ int pme_steps_owner(struct pme_steps *steps, struct pme_range from, const char *
 		    enum pme_owner_kind owner, const char *fmt, ...) _printf_(5, 6);
 int pme_steps_unknown(struct pme_steps *steps, struct pme_range from, const char *kind,
 		      const char *fmt, ...) _printf_(4, 5);
+/* A zeroed list of @count places; NULL without memory. */
+struct pme_copies *pme_copies_new(const char *what, size_t need, size_t count);
+/* Give the step that was appended last its copies (takes them); it is never joined with others. */
+int pme_steps_set_copies(struct pme_steps *steps, struct pme_copies *copies);
+/* Append a step that leads and has copies; takes them. */
+int pme_steps_lead_copied(struct pme_steps *steps, struct pme_range from, const struct pme_dev *to,
+			  uint64_t to_start, const char *kind, struct pme_copies *copies);
 /* Steps must start in the range that was asked for and, where they lead on, stay on the device. */
 bool pme_step_is_sane(const struct pme_step *step, struct pme_range range);
 void pme_steps_done(struct pme_steps *steps);
@@ -84,17 +123,20 @@ int pme_namespace_rest(const struct pme_topo *topo, const struct pme_dev *region
  * Targets of device-mapper: the second table.  @line is one line of the table of @upper (its range
  * is valid); parameters are parsed on each call (they are short).  Same contract as above; on
  * -EINVAL nothing was appended, and layer-dm.c makes an explicit unknown of it.  explain() is only
- * asked about pairs that up() of the same line gave.
+ * asked about pairs that up() of the same line gave.  @lower may be any device below @upper, also
+ * one that this line does not name.
  */
 struct pme_dm_target {
 	const char *type; /* "linear" */
 	const char *kind; /* "dm-linear" */
-	int (*up)(const struct pme_dev *upper, const struct pme_dm_line *line,
-		  const struct pme_dev *lower, struct pme_range range, struct pme_steps *ret);
-	int (*down)(const struct pme_dev *upper, const struct pme_dm_line *line,
-		    struct pme_range range, struct pme_steps *ret);
-	char *(*explain)(const struct pme_dm_line *line, const struct pme_dev *lower,
-			 uint64_t lower_start, const struct pme_dev *upper, uint64_t upper_start);
+	int (*up)(struct pme_stack *stack, const struct pme_dev *upper,
+		  const struct pme_dm_line *line, const struct pme_dev *lower,
+		  struct pme_range range, struct pme_steps *ret);
+	int (*down)(struct pme_stack *stack, const struct pme_dev *upper,
+		    const struct pme_dm_line *line, struct pme_range range, struct pme_steps *ret);
+	char *(*explain)(struct pme_stack *stack, const struct pme_dm_line *line,
+			 const struct pme_dev *lower, uint64_t lower_start,
+			 const struct pme_dev *upper, uint64_t upper_start);
 };
 
 extern const struct pme_dm_target pme_dm_linear, pme_dm_striped;

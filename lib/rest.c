@@ -15,6 +15,7 @@
 #define GPT_ENTRIES_BYTES 16384ULL /* 128 entries of 128 bytes */
 
 struct rest {
+	struct pme_stack *stack;
 	const struct pme_topo *topo;
 	const struct pme_dev *dev;
 	const struct pme_hop *hops;
@@ -243,14 +244,14 @@ static int end_helper(const struct rest *rest)
 	return 0;
 }
 
-static int end_probed(const struct rest *rest, struct pme_probes *probes)
+static int end_probed(const struct rest *rest)
 {
 	const struct pme_probe *probe;
 	int error = end_helper(rest);
 
 	if (error != 0)
 		return error < 0 ? error : 0;
-	probe = pme_probes_get(probes, rest->topo, rest->dev, &error);
+	probe = pme_stack_probe(rest->stack, rest->dev, &error);
 	if (!probe)
 		return -ENOMEM;
 	if (error < 0)
@@ -287,11 +288,12 @@ static int end_region(const struct rest *rest)
 	return r;
 }
 
-int pme_rest(const struct pme_topo *topo, struct pme_probes *probes, const struct pme_hop *hops,
-	     size_t n_hops, struct pme_range range, struct pme_tops *ret)
+int pme_rest(struct pme_stack *stack, const struct pme_hop *hops, size_t n_hops,
+	     struct pme_range range, struct pme_tops *ret)
 {
 	struct rest rest = {
-		.topo = topo,
+		.stack = stack,
+		.topo = stack->topo,
 		.dev = hops[n_hops - 1].dev,
 		.hops = hops,
 		.n_hops = n_hops,
@@ -308,7 +310,7 @@ int pme_rest(const struct pme_topo *topo, struct pme_probes *probes, const struc
 	case PME_DEV_PARTITION:
 	case PME_DEV_DM:
 	case PME_DEV_MD:
-		return end_probed(&rest, probes);
+		return end_probed(&rest);
 	}
 	return -EINVAL;
 }

@@ -155,6 +155,22 @@ static int note_end(struct pme_claim *claim)
 	return claim->detail ? 0 : -ENOMEM;
 }
 
+/* What is said of the way to the filesystem holds for the owner as well. */
+static int qualify(struct pme_claim *claim, const struct pme_top *top)
+{
+	_cleanup_free_ char *own = pme_take_ptr(claim->reason);
+
+	if (own && top->reason)
+		claim->reason = pme_printf("%s; %s", own, top->reason);
+	else if (top->reason)
+		claim->reason = strdup(top->reason);
+	else
+		claim->reason = pme_take_ptr(own);
+	if (top->certainty != PME_EXACT)
+		claim->certainty = top->certainty;
+	return top->reason && !claim->reason ? -ENOMEM : 0;
+}
+
 /* One owner, as far as it lies in the piece that @top covers. */
 static int claim_owner(struct pme_finding *finding, const struct pme_top *top,
 		       const struct pme_reached_fs *reached, const struct pme_fs_owner *owner)
@@ -180,6 +196,8 @@ static int claim_owner(struct pme_finding *finding, const struct pme_top *top,
 	claim->n_inodes = owner->n_inodes;
 	claim->detail = copy_text(owner->detail, &failed);
 	claim->reason = copy_text(owner->reason, &failed);
+	if (!failed)
+		failed = qualify(claim, top) < 0;
 	return failed ? -ENOMEM : note_end(claim);
 }
 
@@ -312,7 +330,7 @@ static void note_unknowns(const struct pme_findings *findings, struct pme_log *l
 		for (size_t c = 0; c < finding->n_claims; c++) {
 			const struct pme_claim *claim = &finding->claims[c];
 
-			if (claim->certainty == PME_UNCERTAIN)
+			if (claim->certainty == PME_UNCERTAIN || claim->kind == PME_OWNER_UNKNOWN)
 				note_unknown(finding, claim, log);
 			if (claim->file && !claim->file->paths_complete)
 				log->incomplete = true;
@@ -323,11 +341,33 @@ static void note_unknowns(const struct pme_findings *findings, struct pme_log *l
 	}
 }
 
+/*
+ * Everything that is known to be bad decides which copies can be read, also what was not asked
+ * about: the kernel's lists of every disk besides the ranges of the user.
+ */
+static int learn_bad(struct pme_scan *scan)
+{
+	_cleanup_(pme_selection_done) struct pme_selection every = {0};
+	_cleanup_(pme_log_done) struct pme_log quiet = {0};
+	_cleanup_(pme_bads_done) struct pme_bads listed = {0};
+	int r = pme_select(scan->topo, NULL, 0, &quiet, &every);
+
+	if (r == 0)
+		r = pme_source_kernel(scan->topo, &every, &quiet, &listed);
+	for (size_t i = 0; r == 0 && i < listed.count; i++)
+		r = pme_stack_add_bad(&scan->stack, listed.items[i].dev, listed.items[i].range);
+	for (size_t i = 0; r == 0 && i < scan->bads.count; i++)
+		r = pme_stack_add_bad(&scan->stack, scan->bads.items[i].dev,
+				      scan->bads.items[i].range);
+	pme_stack_seal_bad(&scan->stack);
+	return r;
+}
+
 static int climb_all(struct pme_scan *scan, struct pme_tops *tops, size_t *ends)
 {
 	for (size_t i = 0; i < scan->bads.count; i++) {
 		const struct pme_bad *bad = &scan->bads.items[i];
-		int r = pme_climb(scan->topo, &scan->probes, bad->dev, bad->range, tops);
+		int r = pme_climb(&scan->stack, bad->dev, bad->range, tops);
 
 		if (r < 0)
 			return r;
@@ -340,7 +380,10 @@ static int make_findings(struct pme_scan *scan, struct pme_log *log)
 {
 	_cleanup_(pme_tops_done) struct pme_tops tops = {0};
 	_cleanup_free_ size_t *ends = calloc(scan->bads.count + 1, sizeof(*ends));
-	int r = ends ? climb_all(scan, &tops, ends) : -ENOMEM;
+	int r = ends ? learn_bad(scan) : -ENOMEM;
+
+	if (r == 0)
+		r = climb_all(scan, &tops, ends);
 
 	if (r == 0)
 		r = collect_fs_ranges(scan, &tops);
@@ -383,6 +426,7 @@ int pme_scan_snapshot(const struct pme_scan_args *args, struct pme_log *log, str
 	bool by_user = args->n_ranges > 0 || args->n_lists > 0;
 	int r = 0;
 
+	scan->stack.topo = scan->topo;
 	if (!by_user || args->n_selectors > 0)
 		r = pme_select(scan->topo, args->selectors, args->n_selectors, log,
 			       &scan->selection);
@@ -417,7 +461,7 @@ void pme_scan_done(struct pme_scan *scan)
 	pme_findings_done(&scan->findings);
 	pme_bads_done(&scan->bads);
 	pme_selection_done(&scan->selection);
-	pme_probes_done(&scan->probes);
+	pme_stack_done(&scan->stack);
 	scan->topo = pme_topo_free(scan->topo);
 }
 

@@ -25,7 +25,7 @@ struct pme_scan_args {
 
 struct pme_scan {
 	struct pme_topo *topo;
-	struct pme_probes probes;
+	struct pme_stack stack;
 	struct pme_selection selection;
 	struct pme_bads bads; /* merged */
 	struct pme_findings findings;

@@ -219,7 +219,7 @@ static int add_region_range(const struct pme_dev *region, struct pme_range range
 
 	for (size_t i = 0; r == 0 && i < region->n_uppers; i++)
 		if (region->uppers[i]->kind == PME_DEV_DISK)
-			r = pme_layer_namespace.up(region->uppers[i], region, range, &steps);
+			r = pme_layer_namespace.up(NULL, region->uppers[i], region, range, &steps);
 	if (r == -ENOMEM)
 		return r;
 	for (size_t i = 0; i < steps.count; i++) {

@@ -98,7 +98,7 @@ static int probe_device(blkid_probe probe, struct pme_probe *ret)
 }
 
 /* "cciss!c0d0" in sysfs is the node /dev/cciss/c0d0. */
-static char *node_of(const struct pme_dev *dev)
+char *pme_dev_node(const struct pme_dev *dev)
 {
 	char *path = pme_printf("dev/%s", dev->name);
 
@@ -117,7 +117,7 @@ int pme_dev_probe(const struct pme_topo *topo, const struct pme_dev *dev, struct
 
 	if (dev->kind == PME_DEV_REGION || dev->kind == PME_DEV_CHARDEV)
 		return -ENOTBLK;
-	path = node_of(dev);
+	path = pme_dev_node(dev);
 	if (!path)
 		return -ENOMEM;
 	fd = pme_os_open(topo->os, path, O_RDONLY | O_NONBLOCK);

@@ -173,6 +173,9 @@ int pme_topo_dimms_at(const struct pme_topo *topo, const struct pme_region *regi
 int pme_dev_probe(const struct pme_topo *topo, const struct pme_dev *dev, struct pme_probe *ret);
 void pme_probe_done(struct pme_probe *probe);
 
+/* "dev/pmem0": its node below the root; allocated, NULL without memory. */
+char *pme_dev_node(const struct pme_dev *dev);
+
 /* "vg0/data" for a dm device of LVM, the alias or name otherwise; never NULL. */
 const char *pme_dev_label(const struct pme_dev *dev);
 

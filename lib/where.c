@@ -17,6 +17,7 @@
 #include "os.h"
 
 struct where {
+	struct pme_stack stack;
 	const struct pme_topo *topo;
 	struct pme_log *log;
 	const char *path;
@@ -188,7 +189,7 @@ static int add_extent(struct where *w, const struct pme_extent *extent)
 		add_piece(w, extent, extent->range, NULL);
 		return 0;
 	}
-	r = pme_descend(w->dev, on_device, &ways);
+	r = pme_descend(&w->stack, w->dev, on_device, &ways);
 	for (size_t i = 0; r == 0 && i < ways.count; i++) {
 		const struct pme_way *way = &ways.items[i];
 		uint64_t skip = way->hops[way->n_hops - 1].start - on_device.start;
@@ -253,9 +254,11 @@ int pme_where(const struct pme_os *os, const char *spec, struct pme_log *log,
 		return r;
 	}
 	w.topo = topo;
+	w.stack.topo = topo;
 	w.path = path;
 	w.fd = fd;
 	r = locate(&w, doc);
+	pme_stack_done(&w.stack);
 	pme_topo_free(topo);
 	return r;
 }

@@ -43,10 +43,10 @@ static inline void check_back(const struct pme_layer *layer, const struct pme_de
 	_cleanup_(pme_steps_done) struct pme_steps back = {0};
 	struct pme_range byte = {step->to_start, 1};
 	_cleanup_free_ char *line =
-		layer->explain(lower, step->from.start, step->to, step->to_start);
+		layer->explain(NULL, lower, step->from.start, step->to, step->to_start);
 
 	FUZZ_CHECK(line);
-	FUZZ_CHECK(layer->down(step->to, byte, &back) == 0);
+	FUZZ_CHECK(layer->down(NULL, step->to, byte, &back) == 0);
 	FUZZ_CHECK(leads(&back, lower, step->from.start));
 }
 
@@ -60,7 +60,7 @@ static inline void check_around(const struct pme_layer *layer, const struct pme_
 
 	if (pme_add(range.start, range.length, &end) < 0)
 		return;
-	r = layer->up(upper, lower, range, &up);
+	r = layer->up(NULL, upper, lower, range, &up);
 	FUZZ_CHECK(r == 0 || r == -E2BIG);
 	check_steps(&up, range);
 	for (size_t i = 0; i < up.count && i < CHECKED; i++)
@@ -78,7 +78,7 @@ static inline void check_below(const struct pme_layer *layer, const struct pme_d
 
 	if (pme_add(range.start, range.length, &end) < 0)
 		return;
-	r = layer->down(upper, range, &down);
+	r = layer->down(NULL, upper, range, &down);
 	FUZZ_CHECK(r == 0 || r == -E2BIG);
 	check_steps(&down, range);
 }

@@ -14,11 +14,12 @@ void snap_init(struct snapshot *snap, const struct pme_os *os)
 	snap->topo = calloc(1, sizeof(*snap->topo));
 	assert_non_null(snap->topo);
 	snap->topo->os = os ? os : &snap->nowhere;
+	snap->stack.topo = snap->topo;
 }
 
 void snap_done(struct snapshot *snap)
 {
-	pme_probes_done(&snap->probes);
+	pme_stack_done(&snap->stack);
 	pme_log_done(&snap->log);
 	snap->topo = pme_topo_free(snap->topo);
 }
@@ -211,7 +212,7 @@ void snap_mount(struct snapshot *snap, const struct pme_dev *dev, const char *ty
 void snap_probe(struct snapshot *snap, const struct pme_dev *dev, int error, const char *type,
 		const char *usage, const char *pttype)
 {
-	struct pme_probes *probes = &snap->probes;
+	struct pme_probes *probes = &snap->stack.probes;
 
 	assert_int_equal(
 		pme_grow(&probes->items, &probes->alloc, probes->count, sizeof(*probes->items)), 0);

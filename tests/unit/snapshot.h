@@ -18,7 +18,7 @@
 struct snapshot {
 	struct pme_os nowhere; /* every file of it is missing */
 	struct pme_topo *topo;
-	struct pme_probes probes;
+	struct pme_stack stack;
 	struct pme_log log;
 	unsigned int next_minor;
 };

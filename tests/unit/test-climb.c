@@ -26,7 +26,7 @@ static void climb(struct snapshot *snap, const struct pme_dev *dev, struct pme_r
 		  struct pme_tops *ret)
 {
 	*ret = (struct pme_tops){0};
-	assert_int_equal(pme_climb(snap->topo, &snap->probes, dev, range, ret), 0);
+	assert_int_equal(pme_climb(&snap->stack, dev, range, ret), 0);
 }
 
 /* The tops together speak of every byte, and the last hop of each is where it says. */
@@ -371,12 +371,12 @@ static void a_device_is_probed_once(void **state)
 	int error = 0;
 
 	snap_probe(snap, b, 0, "xfs", "filesystem", NULL);
-	assert_non_null(pme_probes_get(&snap->probes, snap->topo, a, &error));
+	assert_non_null(pme_stack_probe(&snap->stack, a, &error));
 	assert_int_equal(error, -EBADF);
-	assert_int_equal(snap->probes.count, 2);
-	assert_non_null(pme_probes_get(&snap->probes, snap->topo, a, &error));
-	assert_int_equal(snap->probes.count, 2);
-	probe = pme_probes_get(&snap->probes, snap->topo, b, &error);
+	assert_int_equal(snap->stack.probes.count, 2);
+	assert_non_null(pme_stack_probe(&snap->stack, a, &error));
+	assert_int_equal(snap->stack.probes.count, 2);
+	probe = pme_stack_probe(&snap->stack, b, &error);
 	assert_int_equal(error, 0);
 	assert_string_equal(probe->type, "xfs");
 }

@@ -27,7 +27,7 @@ static int teardown(void **state)
 static void descend(const struct pme_dev *dev, struct pme_range range, struct pme_ways *ret)
 {
 	*ret = (struct pme_ways){0};
-	assert_int_equal(pme_descend(dev, range, ret), 0);
+	assert_int_equal(pme_descend(NULL, dev, range, ret), 0);
 }
 
 static void check_against_model(struct pile *pile, const struct pme_dev *dev,
@@ -86,8 +86,7 @@ static void check_way_up(struct pile *pile, const struct pme_way *way)
 	_cleanup_(pme_range_list_done) struct pme_range_list list = {0};
 	_cleanup_(pme_tops_done) struct pme_tops tops = {0};
 
-	assert_int_equal(
-		pme_climb(pile->snap.topo, &pile->snap.probes, way->hops[0].dev, range, &tops), 0);
+	assert_int_equal(pme_climb(&pile->snap.stack, way->hops[0].dev, range, &tops), 0);
 	for (size_t i = 0; i < tops.count; i++) {
 		const struct pme_top *top = &tops.items[i];
 		uint64_t at = top->hops[0].start - range.start;
@@ -145,8 +144,7 @@ static void up_and_down_are_inverse(void **state)
 			if (!ways.items[i].reason)
 				check_way_up(&pile, &ways.items[i]);
 		disk = pile.devs[rnd_below(&rnd, 2)].dev;
-		assert_int_equal(pme_climb(pile.snap.topo, &pile.snap.probes, disk,
-					   pile_range(&pile, disk), &tops),
+		assert_int_equal(pme_climb(&pile.snap.stack, disk, pile_range(&pile, disk), &tops),
 				 0);
 		for (size_t i = 0; i < tops.count; i++)
 			check_top_down(&tops.items[i]);

@@ -3,7 +3,7 @@
  * Tests of layer-dm.c and its targets: cases, hostile tables, and random tables against a model
  * that fills each line sector by sector.
  */
-#include "stack.h"
+#include "hop-check.h"
 
 #include <sys/sysmacros.h>
 
@@ -135,7 +135,7 @@ static void explain_ends_with_the_answer(void **state)
 	for (size_t u = 0; u < m.count; u++) {
 		uint64_t upper = SECTORS(u) + 7, lower = SECTORS(m.at[u].sector) + 7;
 		_cleanup_free_ char *line =
-			pme_layer_dm.explain(m.at[u].lower, lower, &t.dm, upper);
+			pme_layer_dm.explain(NULL, m.at[u].lower, lower, &t.dm, upper);
 		_cleanup_free_ char *end = pme_printf(" = %lu", upper);
 		_cleanup_free_ char *start = pme_printf("%lu - ", lower);
 
@@ -154,15 +154,16 @@ static void explains_in_plain_numbers(void **state)
 	table_start(&t);
 	table_add(&t, 100, "linear", strdup("259:0 16"));
 	table_add(&t, 64, "striped", strdup("2 8 259:0 200 259:1 8"));
-	linear = pme_layer_dm.explain(&t.lowers[0], 12288, &t.dm, 4096);
+	linear = pme_layer_dm.explain(NULL, &t.lowers[0], 12288, &t.dm, 4096);
 	assert_string_equal(linear,
 			    "12288 - 8192 (start of the segment on pmem0) + 0 (its start in "
 			    "vg0/data) = 4096");
-	striped = pme_layer_dm.explain(&t.lowers[1], 4096 + 8192 + 5, &t.dm, 51200 + 5 * 4096 + 5);
+	striped = pme_layer_dm.explain(NULL, &t.lowers[1], 4096 + 8192 + 5, &t.dm,
+				       51200 + 5 * 4096 + 5);
 	assert_string_equal(
 		striped, "12293 - 4096 (start of stripe 1 on pmem1) = 8197 = row 2 of chunks of "
 			 "4096 + 5; 51200 (segment in vg0/data) + (2 * 2 + 1) * 4096 + 5 = 71685");
-	nothing = pme_layer_dm.explain(&t.lowers[2], 4096, &t.dm, 4096);
+	nothing = pme_layer_dm.explain(NULL, &t.lowers[2], 4096, &t.dm, 4096);
 	assert_string_equal(nothing, "no line of the table of vg0/data explains this");
 	table_free(&t);
 }
@@ -221,10 +222,10 @@ static void malformed_lines_are_unknown(void **state)
 
 		table_start(&t);
 		table_add(&t, malformed[i].sectors, malformed[i].type, strdup(malformed[i].params));
-		assert_int_equal(pme_layer_dm.up(&t.dm, &t.lowers[2], range, &up), 0);
+		assert_int_equal(pme_layer_dm.up(NULL, &t.dm, &t.lowers[2], range, &up), 0);
 		check_end(&up, PME_OWNER_UNKNOWN, range, words);
 		if (all.length > 0) {
-			assert_int_equal(pme_layer_dm.down(&t.dm, all, &down), 0);
+			assert_int_equal(pme_layer_dm.down(NULL, &t.dm, all, &down), 0);
 			check_end(&down, PME_OWNER_UNKNOWN, all, words);
 		}
 		table_free(&t);
@@ -240,7 +241,7 @@ static void wild_line_range_is_unknown(void **state)
 	table_start(&t);
 	table_add(&t, 8, "linear", strdup("259:0 0"));
 	t.lines[0].range = (struct pme_range){UINT64_MAX - 511, 1024};
-	assert_int_equal(pme_layer_dm.up(&t.dm, &t.lowers[0], range, &steps), 0);
+	assert_int_equal(pme_layer_dm.up(NULL, &t.dm, &t.lowers[0], range, &steps), 0);
 	check_end(&steps, PME_OWNER_UNKNOWN, range,
 		  "table line 1 of vg0/data: malformed 'linear' parameters");
 	table_free(&t);
@@ -280,7 +281,8 @@ static void unfollowed_targets_are_unknown(void **state)
 		for (size_t l = 0; l < 3; l++) {
 			_cleanup_(pme_steps_done) struct pme_steps steps = {0};
 
-			assert_int_equal(pme_layer_dm.up(&t.dm, &t.lowers[l], range, &steps), 0);
+			assert_int_equal(pme_layer_dm.up(NULL, &t.dm, &t.lowers[l], range, &steps),
+					 0);
 			assert_int_equal(steps.count, unfollowed[i].uses[l]);
 			if (steps.count == 0)
 				continue;
@@ -298,7 +300,7 @@ static void down_of_an_unfollowed_target_is_unknown(void **state)
 
 	table_start(&t);
 	table_add(&t, 8, "crypt", strdup("aes secret 0 259:1 4096"));
-	assert_int_equal(pme_layer_dm.down(&t.dm, (struct pme_range){512, 9999}, &steps), 0);
+	assert_int_equal(pme_layer_dm.down(NULL, &t.dm, (struct pme_range){512, 9999}, &steps), 0);
 	assert_int_equal(steps.count, 2);
 	assert_string_equal(steps.items[0].reason,
 			    "device-mapper target 'crypt' of vg0/data is not followed");
@@ -318,10 +320,10 @@ static void targets_without_storage_store_nothing(void **state)
 	table_start(&t);
 	table_add(&t, 8, "zero", strdup(""));
 	table_add(&t, 8, "linear", strdup("259:0 0"));
-	assert_int_equal(pme_layer_dm.up(&t.dm, &t.lowers[0], (struct pme_range){4096, 512}, &up),
-			 0);
+	assert_int_equal(
+		pme_layer_dm.up(NULL, &t.dm, &t.lowers[0], (struct pme_range){4096, 512}, &up), 0);
 	assert_int_equal(up.count, 0);
-	assert_int_equal(pme_layer_dm.down(&t.dm, range, &down), 0);
+	assert_int_equal(pme_layer_dm.down(NULL, &t.dm, range, &down), 0);
 	check_end(&down, PME_OWNER_UNUSED, range, "device-mapper target 'zero' stores nothing");
 	table_free(&t);
 }
@@ -334,18 +336,18 @@ static void tables_that_say_nothing_are_unknown(void **state)
 	struct table t;
 
 	table_start(&t);
-	assert_int_equal(pme_layer_dm.up(&t.dm, &t.lowers[0], range, &none), 0);
+	assert_int_equal(pme_layer_dm.up(NULL, &t.dm, &t.lowers[0], range, &none), 0);
 	check_end(&none, PME_OWNER_UNKNOWN, range,
 		  "the table of vg0/data does not say how it uses pmem0");
 	table_add(&t, 8, "linear", strdup("259:1 0"));
-	assert_int_equal(pme_layer_dm.up(&t.dm, &t.lowers[0], range, &other), 0);
+	assert_int_equal(pme_layer_dm.up(NULL, &t.dm, &t.lowers[0], range, &other), 0);
 	check_end(&other, PME_OWNER_UNKNOWN, range,
 		  "the table of vg0/data does not say how it uses pmem0");
 	t.dm.table_error = -EACCES;
-	assert_int_equal(pme_layer_dm.up(&t.dm, &t.lowers[1], range, &unread), 0);
+	assert_int_equal(pme_layer_dm.up(NULL, &t.dm, &t.lowers[1], range, &unread), 0);
 	check_end(&unread, PME_OWNER_UNKNOWN, range,
 		  "cannot read the device-mapper table of vg0/data: Permission denied");
-	assert_int_equal(pme_layer_dm.down(&t.dm, range, &down), 0);
+	assert_int_equal(pme_layer_dm.down(NULL, &t.dm, range, &down), 0);
 	check_end(&down, PME_OWNER_UNKNOWN, range, unread.items[0].reason);
 	table_free(&t);
 }
@@ -358,7 +360,8 @@ static void missing_lower_device_is_unknown(void **state)
 	table_start(&t);
 	table_add(&t, 8, "linear", strdup("8:1 0"));
 	table_add(&t, 16, "striped", strdup("2 8 259:0 0 8:1 0"));
-	assert_int_equal(pme_layer_dm.down(&t.dm, (struct pme_range){0, SECTORS(24)}, &steps), 0);
+	assert_int_equal(pme_layer_dm.down(NULL, &t.dm, (struct pme_range){0, SECTORS(24)}, &steps),
+			 0);
 	assert_int_equal(steps.count, 3);
 	assert_null(steps.items[0].to);
 	assert_string_equal(steps.items[0].reason, "a device below vg0/data is missing");
@@ -376,9 +379,9 @@ static void bytes_used_twice_lead_twice(void **state)
 	table_start(&t);
 	table_add(&t, 8, "linear", strdup("259:0 8"));
 	table_add(&t, 8, "linear", strdup("259:0 12"));
-	assert_int_equal(
-		pme_layer_dm.up(&t.dm, &t.lowers[0], (struct pme_range){SECTORS(12), 10}, &steps),
-		0);
+	assert_int_equal(pme_layer_dm.up(NULL, &t.dm, &t.lowers[0],
+					 (struct pme_range){SECTORS(12), 10}, &steps),
+			 0);
 	assert_int_equal(steps.count, 2);
 	assert_int_equal(steps.items[0].to_start, SECTORS(4));
 	assert_int_equal(steps.items[1].to_start, SECTORS(8));
@@ -394,7 +397,7 @@ static void a_table_made_to_explode_is_refused(void **state)
 	table_start(&t);
 	t.lowers[0].size = SECTORS(1ULL << 40);
 	table_add(&t, 1ULL << 40, "striped", strdup("2 1 259:0 0 259:1 0"));
-	assert_int_equal(pme_layer_dm.up(&t.dm, &t.lowers[0],
+	assert_int_equal(pme_layer_dm.up(NULL, &t.dm, &t.lowers[0],
 					 (struct pme_range){0, SECTORS(1ULL << 39)}, &steps),
 			 -E2BIG);
 	table_free(&t);

@@ -3,7 +3,7 @@
  * Tests of layer-md.c, md-raid0.c and md-linear.c: cases, hostile numbers, and random arrays
  * against a model that builds the array chunk by chunk.
  */
-#include "stack.h"
+#include "hop-check.h"
 
 #define SECTORS(n) ((n)*PME_SECTOR)
 #define MEMBERS 5
@@ -204,7 +204,8 @@ static void every_byte_of_a_member_is_spoken_for(void **state)
 			struct pme_range range = random_range(&rnd, a.lowers[i].size);
 			uint64_t bytes = 0;
 
-			assert_int_equal(pme_layer_md.up(&a.dev, &a.lowers[i], range, &steps), 0);
+			assert_int_equal(pme_layer_md.up(NULL, &a.dev, &a.lowers[i], range, &steps),
+					 0);
 			check_inside(&steps, range);
 			for (size_t s = 0; s < steps.count; s++) {
 				struct pme_range from = steps.items[s].from;
@@ -247,7 +248,8 @@ static void unrecorded_layout_never_guesses(void **state)
 		model_raid0(&old, parts, n, chunk, true);
 		model_raid0(&new, parts, n, chunk, false);
 		assert_int_equal(
-			pme_layer_md.down(&a.dev, (struct pme_range){0, a.dev.size}, &steps), 0);
+			pme_layer_md.down(NULL, &a.dev, (struct pme_range){0, a.dev.size}, &steps),
+			0);
 		for (size_t u = 0; u < old.count; u++) {
 			bool said = false;
 
@@ -280,13 +282,14 @@ static void unrecorded_layout_has_its_reason(void **state)
 	array_add(&a, 0, 40, 0);
 	array_add(&a, 0, 40, 0);
 	a.dev.size = SECTORS(88);
-	assert_int_equal(pme_layer_md.up(&a.dev, &a.lowers[1], (struct pme_range){0, 4096}, &first),
-			 0);
+	assert_int_equal(
+		pme_layer_md.up(NULL, &a.dev, &a.lowers[1], (struct pme_range){0, 4096}, &first),
+		0);
 	assert_int_equal(first.count, 1);
 	assert_int_equal(first.items[0].to_start, SECTORS(8));
-	assert_int_equal(pme_layer_md.up(&a.dev, &a.lowers[1], in_first, &second), 0);
+	assert_int_equal(pme_layer_md.up(NULL, &a.dev, &a.lowers[1], in_first, &second), 0);
 	check_end(&second, PME_OWNER_UNKNOWN, in_first, words);
-	assert_int_equal(pme_layer_md.down(&a.dev, in_second, &down), 0);
+	assert_int_equal(pme_layer_md.down(NULL, &a.dev, in_second, &down), 0);
 	check_end(&down, PME_OWNER_UNKNOWN, in_second, words);
 }
 
@@ -301,7 +304,7 @@ static void layouts_that_agree_need_no_record(void **state)
 	array_add(&a, 0, 40, 0);
 	array_add(&a, 0, 40, 0);
 	a.dev.size = SECTORS(96);
-	assert_int_equal(pme_layer_md.up(&a.dev, &a.lowers[2],
+	assert_int_equal(pme_layer_md.up(NULL, &a.dev, &a.lowers[2],
 					 (struct pme_range){SECTORS(16), 4096}, &steps),
 			 0);
 	assert_int_equal(steps.count, 1);
@@ -331,7 +334,7 @@ static void reserved_areas_are_metadata(void **state)
 		_cleanup_(pme_steps_done) struct pme_steps steps = {0};
 		struct pme_range range = {cases[i].start, PME_SECTOR};
 
-		assert_int_equal(pme_layer_md.up(&a.dev, &a.lowers[0], range, &steps), 0);
+		assert_int_equal(pme_layer_md.up(NULL, &a.dev, &a.lowers[0], range, &steps), 0);
 		check_end(&steps, PME_OWNER_RAID_METADATA, range, cases[i].words);
 	}
 }
@@ -345,7 +348,7 @@ static void array_made_smaller_leaves_unused_bytes(void **state)
 	array_start(&a, "linear", 0);
 	array_add(&a, 0, 40, 0);
 	a.dev.size = SECTORS(30);
-	assert_int_equal(pme_layer_md.up(&a.dev, &a.lowers[0], range, &steps), 0);
+	assert_int_equal(pme_layer_md.up(NULL, &a.dev, &a.lowers[0], range, &steps), 0);
 	check_end(&steps, PME_OWNER_UNUSED, range, "behind the end of md0");
 }
 
@@ -503,9 +506,9 @@ static void troubles_are_said(void **state)
 		array_add(&a, 8, 64, 8);
 		a.dev.size = SECTORS(128);
 		troubles[i].make(&a);
-		assert_int_equal(pme_layer_md.up(&a.dev, &a.lowers[0], range, &steps), 0);
+		assert_int_equal(pme_layer_md.up(NULL, &a.dev, &a.lowers[0], range, &steps), 0);
 		check_end(&steps, troubles[i].owner, range, troubles[i].words);
-		assert_int_equal(pme_layer_md.down(&a.dev, range, &down), 0);
+		assert_int_equal(pme_layer_md.down(NULL, &a.dev, range, &down), 0);
 		assert_true(bytes_to(&down, NULL) == range.length || a.dev.md == NULL ||
 			    troubles[i].make == stranger);
 	}
@@ -527,11 +530,11 @@ static void shared_member_is_unknown_outside(void **state)
 	uppers[1] = &a.dev;
 	a.lowers[0].uppers = uppers;
 	a.lowers[0].n_uppers = 2;
-	assert_int_equal(pme_layer_md.up(&a.dev, &a.lowers[0], range, &front), 0);
+	assert_int_equal(pme_layer_md.up(NULL, &a.dev, &a.lowers[0], range, &front), 0);
 	check_end(&front, PME_OWNER_UNKNOWN, range,
 		  "outside of what md0 uses of pmem0, which other arrays use too");
 	a.comps[0].slot = -1;
-	assert_int_equal(pme_layer_md.up(&a.dev, &a.lowers[0], range, &no_slot), 0);
+	assert_int_equal(pme_layer_md.up(NULL, &a.dev, &a.lowers[0], range, &no_slot), 0);
 	check_end(&no_slot, PME_OWNER_UNKNOWN, range,
 		  "pmem0 has no slot in md0: a journal, or part of a container");
 }
@@ -547,14 +550,14 @@ static void explains_in_plain_numbers(void **state)
 	array_add(&a, 0, 40, 0);
 	a.dev.size = SECTORS(88);
 	a.md.layout = 1;
-	raid0 = pme_layer_md.explain(&a.lowers[1], SECTORS(16 + 16) + 3, &a.dev, 0);
+	raid0 = pme_layer_md.explain(NULL, &a.lowers[1], SECTORS(16 + 16) + 3, &a.dev, 0);
 	assert_string_equal(raid0, "16387 - 8192 (data offset of pmem1) = 8195; 8195 - 4096 (start "
 				   "of zone 1 on each member) = row 1 of chunks of 4096 + 3; 12288 "
 				   "(zone in the array) + (1 * 2 + 1) * 4096 + 3 = 24579");
-	outside = pme_layer_md.explain(&a.lowers[1], SECTORS(3), &a.dev, 0);
+	outside = pme_layer_md.explain(NULL, &a.lowers[1], SECTORS(3), &a.dev, 0);
 	assert_string_equal(outside, "not in the data area of pmem1");
 	a.md.level = text("linear");
-	linear = pme_layer_md.explain(&a.lowers[2], 100, &a.dev, 0);
+	linear = pme_layer_md.explain(NULL, &a.lowers[2], 100, &a.dev, 0);
 	assert_string_equal(linear,
 			    "100 - 0 (data offset of pmem2) = 100; 100 + 24576 (where member "
 			    "2 begins) = 24676");
@@ -578,7 +581,8 @@ static void explain_ends_with_the_answer(void **state)
 		for (size_t u = 0; u < m.count; u++) {
 			_cleanup_free_ char *end = pme_printf(" = %llu", SECTORS(u) + 9);
 			_cleanup_free_ char *line = pme_layer_md.explain(
-				m.at[u].lower, SECTORS(m.at[u].sector) + 9, &a.dev, SECTORS(u) + 9);
+				NULL, m.at[u].lower, SECTORS(m.at[u].sector) + 9, &a.dev,
+				SECTORS(u) + 9);
 
 			assert_string_equal(line + strlen(line) - strlen(end), end);
 		}

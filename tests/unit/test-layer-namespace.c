@@ -2,7 +2,7 @@
 /*
  * Tests of layer-namespace.c: cases, and random regions against a list of what each sector is.
  */
-#include "stack.h"
+#include "hop-check.h"
 
 #define SECTORS(n) ((n)*PME_SECTOR)
 #define NAMESPACES 4
@@ -91,8 +91,9 @@ static void ask_all(struct land *l, struct pme_range range, struct pme_steps *st
 {
 	for (size_t i = 0; i < l->region_dev.n_uppers; i++) {
 		assert_ptr_equal(pme_layer_of(l->uppers[i]), &pme_layer_namespace);
-		assert_int_equal(pme_layer_namespace.up(l->uppers[i], &l->region_dev, range, steps),
-				 0);
+		assert_int_equal(
+			pme_layer_namespace.up(NULL, l->uppers[i], &l->region_dev, range, steps),
+			0);
 	}
 	assert_int_equal(pme_namespace_rest(&l->topo, &l->region_dev, range, steps), 0);
 }
@@ -312,7 +313,7 @@ static void troubles_are_said(void **state)
 		if (troubles[i].make == device_missing)
 			continue;
 		range = (struct pme_range){0, 512};
-		assert_int_equal(pme_layer_namespace.down(&l.devs[0], range, &down), 0);
+		assert_int_equal(pme_layer_namespace.down(NULL, &l.devs[0], range, &down), 0);
 		check_end(&down, PME_OWNER_UNKNOWN, range, troubles[i].words);
 	}
 }
@@ -325,7 +326,7 @@ static void down_of_sector_mode_is_unknown(void **state)
 
 	land_start(&l);
 	land_add(&l, PME_MODE_SECTOR, 16, 100, 16, 0);
-	assert_int_equal(pme_layer_namespace.down(&l.devs[0], range, &steps), 0);
+	assert_int_equal(pme_layer_namespace.down(NULL, &l.devs[0], range, &steps), 0);
 	check_end(&steps, PME_OWNER_UNKNOWN, range,
 		  "sector mode (BTT): a block may be mapped anywhere in pmem0");
 }
@@ -347,7 +348,8 @@ static void foreign_and_empty_namespaces_do_not_count(void **state)
 	l.ns[1].region = &other;
 	assert_int_equal(pme_namespace_rest(&l.topo, &l.region_dev, all, &steps), 0);
 	check_end(&steps, PME_OWNER_UNUSED, all, "not in any namespace");
-	assert_int_equal(pme_layer_namespace.up(&l.devs[1], &l.region_dev, all, &steps), -EINVAL);
+	assert_int_equal(pme_layer_namespace.up(NULL, &l.devs[1], &l.region_dev, all, &steps),
+			 -EINVAL);
 }
 
 static void explains_in_plain_numbers(void **state)
@@ -357,7 +359,7 @@ static void explains_in_plain_numbers(void **state)
 
 	land_start(&l);
 	land_add(&l, PME_MODE_FSDAX, 16, 100, 16, 0);
-	line = pme_layer_namespace.explain(&l.region_dev, 20480, &l.devs[0], 4096);
+	line = pme_layer_namespace.explain(NULL, &l.region_dev, 20480, &l.devs[0], 4096);
 	assert_string_equal(line, "20480 + 4294967296 (physical address of region0) - 4294983680 "
 				  "(physical address of the data of namespace0.0) = 4096");
 }

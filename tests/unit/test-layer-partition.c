@@ -2,7 +2,7 @@
 /*
  * Tests of layer-partition.c, and of the lists of steps in layer.c.
  */
-#include "stack.h"
+#include "hop-check.h"
 
 static char disk_name[] = "pmem0";
 static struct pme_dev disk = {.name = disk_name, .kind = PME_DEV_DISK, .size = 1 << 20};
@@ -31,7 +31,8 @@ static void up_follows_the_table(void **state)
 		_cleanup_(pme_steps_done) struct pme_steps steps = {0};
 
 		assert_ptr_equal(pme_layer_of(&part), &pme_layer_partition);
-		assert_int_equal(pme_layer_partition.up(&part, &disk, ups[i].asked, &steps), 0);
+		assert_int_equal(pme_layer_partition.up(NULL, &part, &disk, ups[i].asked, &steps),
+				 0);
 		assert_int_equal(steps.count, ups[i].from.length > 0);
 		if (steps.count == 0)
 			continue;
@@ -55,12 +56,12 @@ static void nonsense_is_einval(void **state)
 	struct pme_range range = {0, 4096};
 	_cleanup_(pme_steps_done) struct pme_steps steps = {0};
 
-	assert_int_equal(pme_layer_partition.up(&part, &disk, range, &steps), -EINVAL);
-	assert_int_equal(pme_layer_partition.down(&part, range, &steps), -EINVAL);
+	assert_int_equal(pme_layer_partition.up(NULL, &part, &disk, range, &steps), -EINVAL);
+	assert_int_equal(pme_layer_partition.down(NULL, &part, range, &steps), -EINVAL);
 	part.size = 4096;
-	assert_int_equal(pme_layer_partition.up(&part, &other, range, &steps), -EINVAL);
+	assert_int_equal(pme_layer_partition.up(NULL, &part, &other, range, &steps), -EINVAL);
 	part.disk = NULL;
-	assert_int_equal(pme_layer_partition.down(&part, range, &steps), -EINVAL);
+	assert_int_equal(pme_layer_partition.down(NULL, &part, range, &steps), -EINVAL);
 	assert_int_equal(steps.count, 0);
 }
 
@@ -97,7 +98,7 @@ static void explains_in_plain_numbers(void **state)
 		.start = 1048576,
 		.size = 8192,
 	};
-	_cleanup_free_ char *line = pme_layer_partition.explain(&disk, 1052672, &part, 4096);
+	_cleanup_free_ char *line = pme_layer_partition.explain(NULL, &disk, 1052672, &part, 4096);
 
 	assert_string_equal(line, "1052672 - 1048576 (start of pmem0p1) = 4096");
 }

@@ -39,7 +39,7 @@ static void rest(struct machine *m, const struct pme_dev *dev, struct pme_range 
 {
 	struct pme_hop hop = {.dev = dev, .kind = pme_hop_kind(dev), .start = range.start};
 
-	assert_int_equal(pme_rest(m->snap.topo, &m->snap.probes, &hop, 1, range, &m->tops), 0);
+	assert_int_equal(pme_rest(&m->snap.stack, &hop, 1, range, &m->tops), 0);
 }
 
 static void check_end(const struct machine *m, size_t i, uint64_t start, uint64_t end,
@@ -249,7 +249,7 @@ static void contents_that_are_not_followed(void **state)
 		check_end(m, 0, 512, 1024, PME_OWNER_UNKNOWN, cases[i].words);
 		assert_null(m->tops.items[0].fs_type);
 		pme_tops_done(&m->tops);
-		pme_probes_done(&m->snap.probes);
+		pme_stack_done(&m->snap.stack);
 	}
 }
 
@@ -313,9 +313,9 @@ static void the_way_is_kept(void **state)
 	snap_linear(dm, disk, 9, 2000);
 	snap_partition(&m->snap, dm, "dm-0p1", 1000, 10);
 	snap_probe(&m->snap, dm, 0, NULL, NULL, "gpt");
-	assert_int_equal(pme_rest(m->snap.topo, &m->snap.probes, hops, 2,
-				  (struct pme_range){512, SECTORS(40)}, &m->tops),
-			 0);
+	assert_int_equal(
+		pme_rest(&m->snap.stack, hops, 2, (struct pme_range){512, SECTORS(40)}, &m->tops),
+		0);
 	assert_int_equal(m->tops.count, 2);
 	assert_int_equal(m->tops.items[1].n_hops, 2);
 	assert_int_equal(m->tops.items[1].hops[0].start, SECTORS(9 + 34));

@@ -6,8 +6,8 @@
  * The model is a list of sectors of the upper device, each with the device and sector below.  A
  * test fills it by simulating the layer forward, sector by sector, as its documentation says.
  */
-#ifndef PME_TESTS_STACK_H
-#define PME_TESTS_STACK_H
+#ifndef PME_TESTS_HOP_CHECK_H
+#define PME_TESTS_HOP_CHECK_H
 
 #include "check.h"
 #include "layer.h"
@@ -96,7 +96,7 @@ static inline void check_up(const struct pme_layer *layer, const struct model *m
 	_cleanup_(pme_steps_done) struct pme_steps steps = {0};
 	uint64_t expected = 0;
 
-	assert_int_equal(layer->up(m->upper, lower, range, &steps), 0);
+	assert_int_equal(layer->up(NULL, m->upper, lower, range, &steps), 0);
 	check_inside(&steps, range);
 	for (size_t u = 0; u < m->count; u++) {
 		uint64_t bytes = 0;
@@ -117,7 +117,7 @@ static inline void check_down(const struct pme_layer *layer, const struct model 
 	_cleanup_(pme_steps_done) struct pme_steps steps = {0};
 	uint64_t expected = 0, bytes = 0;
 
-	assert_int_equal(layer->down(m->upper, range, &steps), 0);
+	assert_int_equal(layer->down(NULL, m->upper, range, &steps), 0);
 	check_inside(&steps, range);
 	for (size_t u = 0; u < m->count; u++) {
 		if (!m->at[u].lower)

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Bytes of block devices; see media.h.
+ *
+ * The surprise: O_DIRECT wants offset, length and memory aligned to the logical block, which is at
+ * most a page (Documentation/block: logical_block_size).  Everything is read in whole pages, but
+ * the last bytes of a device, which need not fill one.
+ */
+#include "media.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <string.h>
+
+#define ALIGN 4096ULL
+#define CHUNK (1U << 20) /* bytes read at once */
+
+int pme_media_open(const struct pme_topo *topo, const struct pme_dev *dev)
+{
+	_cleanup_free_ char *path = pme_dev_node(dev);
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+	int r;
+
+	if (!path)
+		return -ENOMEM;
+	fd = pme_os_open(topo->os, path, O_RDONLY | O_NONBLOCK | O_DIRECT);
+	if (fd < 0)
+		return fd;
+	r = pme_os_fstat(fd, &st);
+	if (r < 0)
+		return r;
+	if (!S_ISBLK(st.st_mode) || st.st_rdev != dev->devno)
+		return -ENODEV;
+	return pme_take_fd(&fd);
+}
+
+/* Bytes of the device itself, to know where the last page ends. */
+static int device_end(int fd, uint64_t *ret)
+{
+	return pme_os_ioctl(fd, BLKGETSIZE64, ret);
+}
+
+/* The aligned piece around [@offset, @offset + @size), at most a chunk, into @bounce. */
+static int read_piece(int fd, uint64_t end, unsigned char *bounce, unsigned char *buf, size_t size,
+		      uint64_t offset)
+{
+	uint64_t first = offset - offset % ALIGN;
+	uint64_t last = (offset + size + ALIGN - 1) / ALIGN * ALIGN;
+	int r = pme_os_pread(fd, bounce, pme_min(last, end) - first, first);
+
+	if (r == 0)
+		memcpy(buf, bounce + (offset - first), size);
+	return r;
+}
+
+int pme_media_read(int fd, void *buf, size_t size, uint64_t offset)
+{
+	_cleanup_free_ unsigned char *bounce = NULL;
+	unsigned char *out = buf;
+	uint64_t end, behind;
+	int r = device_end(fd, &end);
+
+	if (r < 0)
+		return r;
+	if (pme_add(offset, size, &behind) < 0 || behind > end)
+		return -ENODATA;
+	bounce = aligned_alloc(ALIGN, CHUNK + 2 * ALIGN);
+	if (!bounce)
+		return -ENOMEM;
+	for (size_t done = 0, piece; r >= 0 && done < size; done += piece) {
+		piece = pme_min(size - done, CHUNK);
+		r = read_piece(fd, end, bounce, out + done, piece, offset + done);
+	}
+	return r < 0 ? r : 0;
+}
+
+int pme_media_read_dev(const struct pme_topo *topo, const struct pme_dev *dev, void *buf,
+		       size_t size, uint64_t offset)
+{
+	_cleanup_close_ int fd = pme_media_open(topo, dev);
+
+	return fd < 0 ? fd : pme_media_read(fd, buf, size, offset);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Bytes of block devices, read from the media itself: around the page cache, which is older than
+ * what kernel targets write below it.  For on-disk maps of targets and volume managers.
+ */
+#ifndef PME_MEDIA_H
+#define PME_MEDIA_H
+
+#include "topo.h"
+
+/* A descriptor on @dev, checked to be that device; or -errno.  Close it before anything waits. */
+int pme_media_open(const struct pme_topo *topo, const struct pme_dev *dev);
+
+/*
+ * @size bytes at byte @offset into @buf (no alignment asked of any).  0, -EIO at a media error,
+ * -ENODATA when the device ends before, or -errno.
+ */
+int pme_media_read(int fd, void *buf, size_t size, uint64_t offset);
+
+/* Open, read, close. */
+int pme_media_read_dev(const struct pme_topo *topo, const struct pme_dev *dev, void *buf,
+		       size_t size, uint64_t offset);
+
+#endif
