@@ -72,7 +72,7 @@ static void look_at(const struct device *dev, uint64_t start, uint64_t size)
 
 static void set_part(struct device *dev, char **argv, int argc)
 {
-	char *end_start = "", *end_length = "";
+	char none[] = "", *end_start = none, *end_length = none;
 	uint64_t start = 0, length = dev->size / SECTOR;
 
 	if (argc == 4) {
