@@ -81,7 +81,8 @@ struct pme_probe {
 	char *type;  /* "xfs", "LVM2_member", "swap" */
 	char *usage; /* "filesystem", "raid", "crypto", "other" */
 	char *uuid;
-	char *pttype; /* "gpt", "dos" */
+	char *pttype;  /* "gpt", "dos" */
+	char *journal; /* uuid of the journal device of an ext3 or ext4 */
 };
 
 struct pme_dev {
