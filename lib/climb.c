@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "copies.h"
-#include "fs.h"
 #include "layer.h"
 
 struct climb {
@@ -328,7 +327,7 @@ static int finish_here(struct climb *c, struct pme_range range, struct pme_range
 	_cleanup_(pme_range_list_done) struct pme_range_list rest = {0};
 	const struct pme_dev *main;
 	enum pme_fs_role role;
-	int r = pme_fs_find(c->stack->topo, dev, &main, &role);
+	int r = pme_topo_fs_find(c->stack->topo, dev, &main, &role);
 
 	if (r < 0)
 		return r;

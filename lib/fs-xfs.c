@@ -319,6 +319,24 @@ static int run_pass(struct pass *pass, struct pme_fs_result *ret)
 	return 0;
 }
 
+/* A log that the kernel tells nothing of: nothing else is on its device. */
+static int believe_option(const struct pme_range_list *ranges, struct pme_fs_result *ret)
+{
+	for (size_t i = 0; i < ranges->count; i++) {
+		struct pme_fs_owner *owner = pme_fs_result_add(ret);
+
+		if (!owner)
+			return -ENOMEM;
+		owner->range = ranges->items[i];
+		owner->kind = PME_OWNER_FS_JOURNAL;
+		owner->certainty = PME_EXACT;
+		owner->detail = strdup("external log, by the mount option");
+		if (!owner->detail)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int resolve(const struct pme_topo *topo, const struct pme_fs *fs,
 		   const struct pme_range_list *ranges, struct pme_log *log,
 		   struct pme_fs_result *ret)
@@ -334,12 +352,13 @@ static int resolve(const struct pme_topo *topo, const struct pme_fs *fs,
 
 	memset(&pass.internal, 0xff, sizeof(pass.internal));
 	r = open_view(&pass);
-	if (r < 0)
-		return r;
-	r = run_pass(&pass, ret);
+	if (r == 0)
+		r = run_pass(&pass, ret);
 	if (r == 0)
 		return 0;
 	pme_fs_result_done(ret);
+	if (fs->role == PME_FS_LOG && r != -EINVAL && r != -ENOMEM)
+		return believe_option(ranges, ret);
 	pme_log_incomplete(log, subject_of(fs), "cannot map bytes to files: %s", strerror(-r));
 	return r;
 }

@@ -18,95 +18,6 @@ const struct pme_fs_kind *pme_fs_kind_of(const char *type)
 	return NULL;
 }
 
-/* Mount options that name a device. */
-static const struct {
-	const char *type, *key;
-	enum pme_fs_role role;
-} parts[] = {
-	{"xfs", "logdev=", PME_FS_LOG},
-	{"xfs", "rtdev=", PME_FS_REALTIME},
-};
-
-/* The device that the option @key ("rtdev=") of @mount names: *@ret, NULL none; 0 or -ENOMEM. */
-static int option_device(const struct pme_topo *topo, const struct pme_mount *mount,
-			 const char *key, const struct pme_dev **ret)
-{
-	const char *pos = mount->options;
-
-	*ret = NULL;
-	while (pos && *pos) {
-		size_t len = strcspn(pos, ",");
-
-		if (len > strlen(key) && strncmp(pos, key, strlen(key)) == 0) {
-			_cleanup_free_ char *path = strndup(pos + strlen(key), len - strlen(key));
-
-			if (!path)
-				return -ENOMEM;
-			*ret = pme_topo_dev_by_spec(topo, path);
-			return 0;
-		}
-		pos += len + (pos[len] == ',');
-	}
-	return 0;
-}
-
-/* Is @dev named by an option of @mount?  1 and *@ret_role, 0, -ENOMEM. */
-static int find_part(const struct pme_topo *topo, const struct pme_mount *mount,
-		     const struct pme_dev *dev, enum pme_fs_role *ret_role)
-{
-	for (size_t i = 0; i < PME_ARRAY_SIZE(parts); i++) {
-		const struct pme_dev *named;
-		int r;
-
-		if (strcmp(mount->type, parts[i].type) != 0)
-			continue;
-		r = option_device(topo, mount, parts[i].key, &named);
-		if (r < 0)
-			return r;
-		if (named == dev) {
-			*ret_role = parts[i].role;
-			return 1;
-		}
-	}
-	return 0;
-}
-
-int pme_fs_find(const struct pme_topo *topo, const struct pme_dev *dev,
-		const struct pme_dev **ret_main, enum pme_fs_role *ret_role)
-{
-	for (size_t i = 0; dev->devno && i < topo->n_mounts; i++) {
-		if (topo->mounts[i].devno != dev->devno)
-			continue;
-		*ret_main = dev;
-		*ret_role = PME_FS_DATA;
-		return 1;
-	}
-	for (size_t i = 0; dev->devno && i < topo->n_mounts; i++) {
-		int r = find_part(topo, &topo->mounts[i], dev, ret_role);
-
-		if (r < 0)
-			return r;
-		*ret_main = r ? pme_topo_dev_by_devno(topo, topo->mounts[i].devno) : NULL;
-		if (*ret_main)
-			return 1;
-	}
-	return 0;
-}
-
-const struct pme_dev *pme_fs_device(const struct pme_topo *topo, const struct pme_fs *fs,
-				    enum pme_fs_role role)
-{
-	const struct pme_dev *dev = NULL;
-
-	if (role == PME_FS_DATA)
-		return fs->main;
-	for (size_t i = 0; !dev && i < PME_ARRAY_SIZE(parts); i++)
-		if (parts[i].role == role && strcmp(parts[i].type, fs->type) == 0 &&
-		    option_device(topo, fs->mounts[0], parts[i].key, &dev) < 0)
-			return NULL;
-	return dev;
-}
-
 static int add_mount(struct pme_fs *fs, size_t *alloc, const struct pme_mount *mount)
 {
 	int r = pme_grow(&fs->mounts, alloc, fs->n_mounts, sizeof(*fs->mounts));
@@ -142,7 +53,7 @@ static int read_uuid(const struct pme_topo *topo, struct pme_fs *fs)
 int pme_fs_of(const struct pme_topo *topo, const struct pme_dev *dev, struct pme_fs *ret)
 {
 	_cleanup_(pme_fs_done) struct pme_fs fs = {.dev = dev};
-	int r = pme_fs_find(topo, dev, &fs.main, &fs.role);
+	int r = pme_topo_fs_find(topo, dev, &fs.main, &fs.role);
 
 	if (r > 0)
 		r = collect_mounts(topo, &fs);

@@ -18,13 +18,6 @@
 #include "claim.h"
 #include "topo.h"
 
-/* What a device is to its filesystem. */
-enum pme_fs_role {
-	PME_FS_DATA, /* it is the one that is mounted */
-	PME_FS_LOG,
-	PME_FS_REALTIME,
-};
-
 struct pme_fs {
 	const struct pme_dev *dev;	 /* the device asked about */
 	enum pme_fs_role role;		 /* of @dev */
@@ -73,18 +66,7 @@ extern const struct pme_fs_kind pme_fs_xfs;
 /* The row for @type, or NULL. */
 const struct pme_fs_kind *pme_fs_kind_of(const char *type);
 
-/*
- * Does @dev belong to a mounted filesystem?  1 and *@ret_main, *@ret_role; 0 no, -ENOMEM.  Devices
- * besides the mounted one are those that mount options name.
- */
-int pme_fs_find(const struct pme_topo *topo, const struct pme_dev *dev,
-		const struct pme_dev **ret_main, enum pme_fs_role *ret_role);
-
-/* The device of @fs in @role, or NULL. */
-const struct pme_dev *pme_fs_device(const struct pme_topo *topo, const struct pme_fs *fs,
-				    enum pme_fs_role role);
-
-/* As pme_fs_find(): 1 and *@ret filled (free with pme_fs_done), 0 no, -errno. */
+/* As pme_topo_fs_find(): 1 and *@ret filled (free with pme_fs_done), 0 no, -errno. */
 int pme_fs_of(const struct pme_topo *topo, const struct pme_dev *dev, struct pme_fs *ret);
 void pme_fs_done(struct pme_fs *fs);
 

@@ -93,6 +93,7 @@ static bool in_btrfs(const struct pme_topo *topo, const char *uuid, const struct
 static int end_btrfs(const struct rest *rest, const struct pme_probe *probe)
 {
 	const struct pme_topo *topo = rest->topo;
+	int r;
 
 	if (!probe->uuid || !type_is(probe, "btrfs") || !in_btrfs(topo, probe->uuid, rest->dev))
 		return 0;
@@ -102,10 +103,11 @@ static int end_btrfs(const struct rest *rest, const struct pme_probe *probe)
 
 		if (!dev || strcmp(mount->type, "btrfs") != 0 || !in_btrfs(topo, probe->uuid, dev))
 			continue;
-		return end_foreign(rest, probe,
-				   pme_printf("%s is a device of the btrfs filesystem mounted at "
-					      "%s, which is not followed",
-					      pme_dev_label(rest->dev), mount->target));
+		r = end_unknown(rest,
+				pme_printf("%s is a device of the btrfs filesystem mounted at "
+					   "%s, which is not followed",
+					   pme_dev_label(rest->dev), mount->target));
+		return r < 0 ? r : 1;
 	}
 	return 0;
 }
@@ -228,19 +230,16 @@ static char *why_unknown(const struct pme_dev *dev, const struct pme_probe *prob
 			  label);
 }
 
+/* Not as a filesystem of its own: one without mounts would be called not mounted. */
 static int say_journal(const struct rest *rest, const struct pme_mount *mount,
 		       const struct pme_probe *probe)
 {
-	char *detail = pme_printf("external journal of the %s filesystem mounted at %s",
-				  mount->type, mount->target);
-	struct pme_top *top =
-		detail ? end_part(rest, rest->range, PME_OWNER_FS_JOURNAL, detail, NULL) : NULL;
+	char *detail = pme_printf("external journal of the %s filesystem %s mounted at %s",
+				  mount->type, probe->uuid ? probe->uuid : "", mount->target);
 
-	if (!top)
+	if (!detail)
 		return -ENOMEM;
-	top->fs_type = strdup(mount->type);
-	top->fs_uuid = probe->uuid ? strdup(probe->uuid) : NULL;
-	return top->fs_type && (top->fs_uuid || !probe->uuid) ? 1 : -ENOMEM;
+	return end_part(rest, rest->range, PME_OWNER_FS_JOURNAL, detail, NULL) ? 1 : -ENOMEM;
 }
 
 /* The device that a mounted ext3 or ext4 keeps its journal on: 1 and said, 0, -ENOMEM. */

@@ -112,7 +112,7 @@ static int find_device(struct where *w)
 		return -EOPNOTSUPP;
 	}
 	if (strcmp(fs.type, "xfs") == 0 && is_realtime(w->fd))
-		w->dev = pme_fs_device(w->topo, &fs, PME_FS_REALTIME);
+		w->dev = pme_topo_fs_device(w->topo, fs.mounts[0], PME_FS_REALTIME);
 	if (!w->dev)
 		return refuse(w, "its data is on a realtime device that is not found by the name "
 				 "in the mount options");
