@@ -11,7 +11,7 @@
 #include "rest.h"
 
 /* The table. */
-static const struct pme_rest_kind *const kinds[] = {&pme_rest_gpt, &pme_rest_mbr};
+static const struct pme_rest_kind *const kinds[] = {&pme_rest_gpt, &pme_rest_lvm, &pme_rest_mbr};
 
 struct rest {
 	struct pme_stack *stack;

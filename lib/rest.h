@@ -22,6 +22,6 @@ struct pme_rest_kind {
 		    struct pme_steps *ret);
 };
 
-extern const struct pme_rest_kind pme_rest_gpt, pme_rest_mbr;
+extern const struct pme_rest_kind pme_rest_gpt, pme_rest_lvm, pme_rest_mbr;
 
 #endif
