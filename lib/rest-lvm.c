@@ -216,8 +216,10 @@ static char *run_text(const struct pme_lvm_vg *vg, const struct pme_lvm_run *run
 	return pme_printf("%sbytes %" PRIu64 " to %" PRIu64 " of %s/%s (%s segment, extents "
 			  "%" PRIu64 " to %" PRIu64 ")%s",
 			  last - first == length - 1 ? "" : "some of ", first, last, vg->name,
-			  vg->lvs[run->lv].name, run->type, run->le, run->le + run->le_count - 1,
-			  part);
+			  vg->lvs[run->lv].name,
+			  run->stripes == 1 && strcmp(run->type, "striped") == 0 ? "linear"
+										 : run->type,
+			  run->le, run->le + run->le_count - 1, part);
 }
 
 static int say_run(struct fill *fill, const struct pme_lvm_run *run)

@@ -85,10 +85,6 @@ static char *why_unknown(const struct pme_dev *dev, const struct pme_probe *prob
 {
 	const char *label = pme_dev_label(dev);
 
-	if (type_is(probe, "LVM2_member"))
-		return pme_printf("LVM physical volume %s: its label, metadata, free extents or a "
-				  "volume that is not active: see pvs --segments",
-				  label);
 	if (type_is(probe, "linux_raid_member"))
 		return pme_printf("%s is a member of an MD array that is not running", label);
 	if (type_is(probe, "crypto_LUKS"))

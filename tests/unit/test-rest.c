@@ -221,8 +221,8 @@ static void contents_that_are_not_followed(void **state)
 		const char *type, *usage, *pttype, *words;
 	} cases[] = {
 		{0, "LVM2_member", "raid", NULL,
-		 "LVM physical volume pmem0: its label, metadata, free extents or a volume that "
-		 "is not active: see pvs --segments"},
+		 "the label of LVM physical volume pmem0 cannot be read: No such file or "
+		 "directory: see pvs --segments"},
 		{0, "linux_raid_member", "raid", NULL,
 		 "pmem0 is a member of an MD array that is not running"},
 		{0, "crypto_LUKS", "crypto", NULL,
