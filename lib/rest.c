@@ -239,6 +239,8 @@ static int end_probed(const struct rest *rest)
 
 	if (error != 0)
 		return error < 0 ? error : 0;
+	if (pme_rest_is_extended(rest->stack, rest->dev))
+		return end_kind(rest, &pme_rest_mbr);
 	probe = pme_stack_probe(rest->stack, rest->dev, &error);
 	if (!probe)
 		return -ENOMEM;
