@@ -11,7 +11,7 @@
 #include "rest.h"
 
 /* The table. */
-static const struct pme_rest_kind *const kinds[] = {&pme_rest_gpt, &pme_rest_mbr};
+static const struct pme_rest_kind *const kinds[] = {&pme_rest_gpt, &pme_rest_lvm, &pme_rest_mbr};
 
 struct rest {
 	struct pme_stack *stack;
@@ -124,10 +124,6 @@ static char *why_unknown(const struct pme_dev *dev, const struct pme_probe *prob
 {
 	const char *label = pme_dev_label(dev);
 
-	if (type_is(probe, "LVM2_member"))
-		return pme_printf("LVM physical volume %s: its label, metadata, free extents or a "
-				  "volume that is not active: see pvs --segments",
-				  label);
 	if (type_is(probe, "linux_raid_member"))
 		return pme_printf("%s is a member of an MD array that is not running", label);
 	if (type_is(probe, "crypto_LUKS"))
@@ -272,6 +268,8 @@ static int end_probed(const struct rest *rest)
 	const struct pme_probe *probe;
 	int error = 0;
 
+	if (pme_rest_is_extended(rest->stack, rest->dev))
+		return end_kind(rest, &pme_rest_mbr);
 	probe = pme_stack_probe(rest->stack, rest->dev, &error);
 	if (!probe)
 		return -ENOMEM;
