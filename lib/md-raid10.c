@@ -55,6 +55,9 @@ static int shape_of(const struct pme_md_geometry *geo, struct shape *ret)
 	if (pme_mul(chunks / s.far, s.disks, &used) < 0)
 		return -EINVAL;
 	used = used / s.near;
+	if (geo->range.length / s.chunk > used ||
+	    (geo->range.length / s.chunk == used && geo->range.length % s.chunk != 0))
+		return -EINVAL;
 	if (pme_mul(used, s.near * s.far, &used) < 0)
 		return -EINVAL;
 	used = used / s.disks + (used % s.disks != 0);
