@@ -15,6 +15,7 @@
 
 static const struct pme_dm_target *const targets[] = {
 	&pme_dm_linear,
+	&pme_dm_raid,
 	&pme_dm_striped,
 	&pme_dm_thin,
 	&pme_dm_thin_pool,
@@ -35,7 +36,6 @@ static const char *const unfollowed[] = {
 	"dm-log-writes",
 	"dm-mirror",
 	"dm-multipath",
-	"dm-raid",
 	"dm-snapshot",
 	"dm-snapshot-merge",
 	"dm-snapshot-origin",

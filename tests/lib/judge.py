@@ -91,6 +91,9 @@ def claims_at(doc, device, sector):
     return found
 
 
+CERTAINTY = "exact"  # what claims on data must be; --certainty
+
+
 def said_of(claims, roots):
     """{(names, file offset)} of the claims on file data, and complaints about them."""
     said, complaints = [], []
@@ -99,7 +102,7 @@ def said_of(claims, roots):
         if owner["kind"] != "file-data":
             complaints.append(f"live data is called {owner['kind']}")
             continue
-        if claim["certainty"] != "exact":
+        if claim["certainty"] != CERTAINTY:
             complaints.append(f"certainty {claim['certainty']}: {claim['reason']}")
         said.append((frozenset(names(owner, roots)), owner["range"]["start"] + skip))
     return said, complaints
@@ -452,6 +455,7 @@ def parse():
         command.add_argument("--whole", action="store_true")
         command.add_argument("--status", type=int)
         command.add_argument("--min", type=int, default=1)
+        command.add_argument("--certainty", default="exact")
     command = commands.add_parser("invariants")
     command.add_argument("document")
     command.add_argument("--status", type=int)
@@ -463,6 +467,8 @@ def parse():
 
 def main():
     options = parse()
+    global CERTAINTY
+    CERTAINTY = getattr(options, "certainty", "exact")
     complaints = 0
     try:
         for text in globals()["judge_" + options.command](options):
