@@ -81,7 +81,8 @@ const struct pme_layer *pme_layer_of(const struct pme_dev *upper);
 /* Made of no other block device?  One that is, is no bottom, also when those are missing. */
 bool pme_dev_is_bottom(const struct pme_dev *dev);
 
-extern const struct pme_layer pme_layer_partition, pme_layer_dm, pme_layer_md, pme_layer_namespace;
+extern const struct pme_layer pme_layer_partition, pme_layer_dm, pme_layer_md, pme_layer_namespace,
+	pme_layer_loop;
 
 /*
  * Append a step that leads on; 0, -ENOMEM, -E2BIG, -EINVAL for an empty or overflowing range.  A
@@ -141,6 +142,7 @@ struct pme_dm_target {
 
 extern const struct pme_dm_target pme_dm_crypt, pme_dm_delay, pme_dm_dust, pme_dm_ebs, pme_dm_era,
 	pme_dm_flakey, pme_dm_integrity, pme_dm_linear, pme_dm_log_writes, pme_dm_mirror,
-	pme_dm_multipath, pme_dm_striped, pme_dm_switch, pme_dm_unstriped, pme_dm_verity;
+	pme_dm_multipath, pme_dm_striped, pme_dm_switch, pme_dm_thin, pme_dm_thin_pool,
+	pme_dm_unstriped, pme_dm_verity;
 
 #endif

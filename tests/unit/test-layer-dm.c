@@ -198,7 +198,6 @@ static const struct {
 	bool uses[3]; /* is an unknown said for lower device i? */
 	const char *why;
 } unfollowed[] = {
-	{"thin", "259:0 7", "dm-thin", {1, 0, 0}, ""},
 	{"vdo",
 	 "V4 /dev/pmem0 262144 4096 32768 16380",
 	 "dm-vdo",
