@@ -15,7 +15,11 @@
 
 static const struct pme_dm_target *const targets[] = {
 	&pme_dm_linear,
+	&pme_dm_snapshot,
+	&pme_dm_snapshot_merge,
+	&pme_dm_snapshot_origin,
 	&pme_dm_striped,
+	&pme_dm_writecache,
 };
 
 /* Targets of Linux 6.1 and 6.12 that are known by name only; what is behind "dm-" is the type. */
@@ -34,16 +38,12 @@ static const char *const unfollowed[] = {
 	"dm-mirror",
 	"dm-multipath",
 	"dm-raid",
-	"dm-snapshot",
-	"dm-snapshot-merge",
-	"dm-snapshot-origin",
 	"dm-switch",
 	"dm-thin",
 	"dm-thin-pool",
 	"dm-unstriped",
 	"dm-vdo",
 	"dm-verity",
-	"dm-writecache",
 	"dm-zero",
 	"dm-zoned",
 };

@@ -140,5 +140,7 @@ struct pme_dm_target {
 };
 
 extern const struct pme_dm_target pme_dm_linear, pme_dm_striped;
+extern const struct pme_dm_target pme_dm_snapshot, pme_dm_snapshot_merge, pme_dm_snapshot_origin,
+	pme_dm_writecache;
 
 #endif
