@@ -14,6 +14,7 @@
 #include <string.h>
 
 static const struct pme_dm_target *const targets[] = {
+	&pme_dm_clone,
 	&pme_dm_linear,
 	&pme_dm_snapshot,
 	&pme_dm_snapshot_merge,
@@ -25,7 +26,6 @@ static const struct pme_dm_target *const targets[] = {
 /* Targets of Linux 6.1 and 6.12 that are known by name only; what is behind "dm-" is the type. */
 static const char *const unfollowed[] = {
 	"dm-cache",
-	"dm-clone",
 	"dm-crypt",
 	"dm-delay",
 	"dm-dust",
