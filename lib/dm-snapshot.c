@@ -16,7 +16,7 @@
 #include "layer.h"
 #include "map.h"
 #include "media.h"
-#include "snapshot-store.h"
+#include "dm-snapshot-store.h"
 
 struct table {
 	dev_t origin, store;

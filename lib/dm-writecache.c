@@ -17,7 +17,7 @@
 #include "layer.h"
 #include "map.h"
 #include "media.h"
-#include "writecache-table.h"
+#include "dm-writecache-table.h"
 
 struct params {
 	dev_t origin, cache;

@@ -4,7 +4,7 @@
  * lie on the device, in no area and in different places.
  */
 #include "fuzz.h"
-#include "snapshot-store.h"
+#include "dm-snapshot-store.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

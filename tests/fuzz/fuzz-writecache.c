@@ -4,7 +4,7 @@
  * device, each once.
  */
 #include "fuzz.h"
-#include "writecache-table.h"
+#include "dm-writecache-table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -9,8 +9,8 @@
 #include "dm-ask.h"
 #include "hop-check.h"
 #include "media.h"
-#include "snapshot-store.h"
-#include "writecache-table.h"
+#include "dm-snapshot-store.h"
+#include "dm-writecache-table.h"
 
 #define SECTORS(n) ((uint64_t)(n)*PME_SECTOR)
 #define IMAGE_SECTORS 2048

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The store of a persistent snapshot; see snapshot-store.h.
+ * The store of a persistent snapshot; see dm-snapshot-store.h.
  *
  * The surprise: the kernel empties the next area before it fills the last pair of one, so that a
  * full area always has one behind it; a full area without is damage, no end.  Pairs on bad sectors
  * are counted, and how far the list goes behind them is what the kernel says.
  */
-#include "snapshot-store.h"
+#include "dm-snapshot-store.h"
 
 #define MAGIC 0x70416e53U
 #define FORMAT_VERSION 1U

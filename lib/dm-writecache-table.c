@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The table of a writecache; see writecache-table.h.
+ * The table of a writecache; see dm-writecache-table.h.
  *
  * The surprise: a block of the origin may have two entries, until the newer one is committed; the
  * one with the higher sequence number is read.
  */
-#include "writecache-table.h"
+#include "dm-writecache-table.h"
 
 #include <string.h>
 
