@@ -13,10 +13,10 @@
 
 #include "dm-ask.h"
 #include "dm-params.h"
+#include "dm-snapshot-store.h"
 #include "layer.h"
 #include "map.h"
 #include "media.h"
-#include "dm-snapshot-store.h"
 
 struct table {
 	dev_t origin, store;

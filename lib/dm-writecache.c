@@ -14,10 +14,10 @@
 
 #include "dm-ask.h"
 #include "dm-params.h"
+#include "dm-writecache-table.h"
 #include "layer.h"
 #include "map.h"
 #include "media.h"
-#include "dm-writecache-table.h"
 
 struct params {
 	dev_t origin, cache;

@@ -140,8 +140,8 @@ struct pme_dm_target {
 			 const struct pme_dev *upper, uint64_t upper_start);
 };
 
-extern const struct pme_dm_target pme_dm_clone, pme_dm_linear, pme_dm_striped;
-extern const struct pme_dm_target pme_dm_snapshot, pme_dm_snapshot_merge, pme_dm_snapshot_origin,
-	pme_dm_writecache;
+extern const struct pme_dm_target pme_dm_clone, pme_dm_linear, pme_dm_snapshot,
+	pme_dm_snapshot_merge, pme_dm_snapshot_origin, pme_dm_striped, pme_dm_thin,
+	pme_dm_thin_pool, pme_dm_writecache;
 
 #endif

@@ -3,8 +3,8 @@
  * Fuzz target: the store of a persistent snapshot.  Exceptions that are accepted
  * lie on the device, in no area and in different places.
  */
-#include "fuzz.h"
 #include "dm-snapshot-store.h"
+#include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -7,10 +7,10 @@
 #include <sys/sysmacros.h>
 
 #include "dm-ask.h"
-#include "hop-check.h"
-#include "media.h"
 #include "dm-snapshot-store.h"
 #include "dm-writecache-table.h"
+#include "hop-check.h"
+#include "media.h"
 
 #define SECTORS(n) ((uint64_t)(n)*PME_SECTOR)
 #define IMAGE_SECTORS 2048
