@@ -13,18 +13,40 @@
 
 #include <string.h>
 
-/* clang-format off: one row a line */
+/* clang-format off */ /* one row a line */
 static const struct pme_dm_target *const targets[] = {
-	&pme_dm_crypt,	   &pme_dm_delay,     &pme_dm_dust,    &pme_dm_ebs,	   &pme_dm_era,
-	&pme_dm_flakey,	   &pme_dm_integrity, &pme_dm_linear,  &pme_dm_log_writes, &pme_dm_mirror,
-	&pme_dm_multipath, &pme_dm_raid,      &pme_dm_striped, &pme_dm_switch,	   &pme_dm_thin,
-	&pme_dm_thin_pool, &pme_dm_unstriped, &pme_dm_verity,
+	&pme_dm_clone,
+	&pme_dm_crypt,
+	&pme_dm_delay,
+	&pme_dm_dust,
+	&pme_dm_ebs,
+	&pme_dm_era,
+	&pme_dm_flakey,
+	&pme_dm_integrity,
+	&pme_dm_linear,
+	&pme_dm_log_writes,
+	&pme_dm_mirror,
+	&pme_dm_multipath,
+	&pme_dm_raid,
+	&pme_dm_snapshot,
+	&pme_dm_snapshot_merge,
+	&pme_dm_snapshot_origin,
+	&pme_dm_striped,
+	&pme_dm_switch,
+	&pme_dm_thin,
+	&pme_dm_thin_pool,
+	&pme_dm_unstriped,
+	&pme_dm_verity,
+	&pme_dm_writecache,
 };
 
 /* Targets of Linux 6.1 and 6.12 that are known by name only; what is behind "dm-" is the type. */
 static const char *const unfollowed[] = {
-	"dm-cache",	      "dm-clone", "dm-error",	   "dm-snapshot", "dm-snapshot-merge",
-	"dm-snapshot-origin", "dm-vdo",	  "dm-writecache", "dm-zero",	  "dm-zoned",
+	"dm-cache",
+	"dm-error",
+	"dm-vdo",
+	"dm-zero",
+	"dm-zoned",
 };
 
 /* clang-format on */
