@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "btt-map.h"
 #include "climb.h"
 #include "layer.h"
 
@@ -162,6 +163,12 @@ static bool type_is(const struct pme_probe *probe, const char *type)
 	return probe->type && strcmp(probe->type, type) == 0;
 }
 
+/* Nothing there, and nothing that uses it. */
+static bool is_blank(const struct pme_dev *dev, const struct pme_probe *probe)
+{
+	return !probe->type && !probe->pttype && dev->n_uppers == 0;
+}
+
 /* Why the bytes of a device with this content cannot be followed. */
 static char *why_unknown(const struct pme_dev *dev, const struct pme_probe *probe)
 {
@@ -244,10 +251,27 @@ static int end_helper(const struct rest *rest)
 	return 0;
 }
 
+/* A namespace of sector mode that is looked at in raw mode: 1 and said, 0, -errno. */
+static int end_btt(const struct rest *rest)
+{
+	_cleanup_(pme_steps_done) struct pme_steps steps = {0};
+	int r = pme_btt_raw(rest->stack, rest->dev, rest->range, &steps);
+
+	for (size_t i = 0; r > 0 && i < steps.count; i++) {
+		struct pme_step *step = &steps.items[i];
+
+		if (!end_part(rest, step->from, step->owner, pme_take_ptr(step->detail),
+			      pme_take_ptr(step->reason)))
+			r = -ENOMEM;
+	}
+	return r;
+}
+
 static int end_probed(const struct rest *rest)
 {
 	const struct pme_probe *probe;
 	int error = end_helper(rest);
+	size_t first;
 
 	if (error != 0)
 		return error < 0 ? error : 0;
@@ -262,7 +286,16 @@ static int end_probed(const struct rest *rest)
 	if (rest->dev->n_uppers == 0 && probe->usage && strcmp(probe->usage, "filesystem") == 0 &&
 	    probe->type)
 		return end_unmounted(rest, probe);
-	return end_unknown(rest, why_unknown(rest->dev, probe));
+	if (is_blank(rest->dev, probe) && rest->dev->ns && rest->dev->ns->mode == PME_MODE_RAW) {
+		error = end_btt(rest);
+		if (error != 0)
+			return error < 0 ? error : 0;
+	}
+	first = rest->tops->count;
+	error = end_unknown(rest, why_unknown(rest->dev, probe));
+	for (size_t i = first; i < rest->tops->count; i++)
+		rest->tops->items[i].blank = is_blank(rest->dev, probe);
+	return error;
 }
 
 static int end_devdax(const struct rest *rest)

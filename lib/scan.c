@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "doc.h"
-#include "holders.h"
+#include "held.h"
 
 /* The reached filesystem on @dev, new when it is met for the first time; NULL without memory. */
 static struct pme_reached_fs *reached_fs(struct pme_scan *scan, const struct pme_dev *dev)
@@ -95,26 +95,6 @@ static int resolve_fs(struct pme_scan *scan, struct pme_reached_fs *reached, str
 	return reason ? answer_unknown(reached, reason) : -ENOMEM;
 }
 
-static int find_holders(struct pme_scan *scan, struct pme_log *log)
-{
-	const struct pme_findings *findings = &scan->findings;
-	_cleanup_free_ struct pme_file **files = NULL;
-	size_t count = 0, alloc = 0;
-
-	for (size_t i = 0; i < findings->n_fs; i++) {
-		const struct pme_fs_result *result = &findings->fs[i]->result;
-
-		for (size_t f = 0; f < result->n_files; f++) {
-			int r = pme_grow(&files, &alloc, count, sizeof(*files));
-
-			if (r < 0)
-				return r;
-			files[count++] = result->files[f];
-		}
-	}
-	return count > 0 ? pme_holders_find(scan->topo->os, files, count, log) : 0;
-}
-
 static char *copy_text(const char *text, bool *failed)
 {
 	char *copy = text ? strdup(text) : NULL;
@@ -125,7 +105,8 @@ static char *copy_text(const char *text, bool *failed)
 }
 
 /* A way that ended below any filesystem becomes one claim. */
-static int claim_end(struct pme_finding *finding, const struct pme_top *top)
+static int claim_end(const struct pme_findings *findings, struct pme_finding *finding,
+		     const struct pme_top *top)
 {
 	struct pme_claim *claim = pme_finding_add_claim(finding, top, 0, top->length);
 	bool failed = false;
@@ -138,7 +119,7 @@ static int claim_end(struct pme_finding *finding, const struct pme_top *top)
 	claim->reason = copy_text(top->reason, &failed);
 	claim->fs_type = copy_text(top->fs_type, &failed);
 	claim->fs_uuid = copy_text(top->fs_uuid, &failed);
-	return failed ? -ENOMEM : 0;
+	return failed ? -ENOMEM : pme_held_claim(findings, claim, top);
 }
 
 /* Data behind the end of a file belongs to its last block, but nobody can miss it. */
@@ -172,8 +153,9 @@ static int qualify(struct pme_claim *claim, const struct pme_top *top)
 }
 
 /* One owner, as far as it lies in the piece that @top covers. */
-static int claim_owner(struct pme_finding *finding, const struct pme_top *top,
-		       const struct pme_reached_fs *reached, const struct pme_fs_owner *owner)
+static int claim_owner(const struct pme_topo *topo, struct pme_finding *finding,
+		       const struct pme_top *top, const struct pme_reached_fs *reached,
+		       const struct pme_fs_owner *owner)
 {
 	struct pme_range piece = {.start = last_hop(top)->start, .length = top->length};
 	struct pme_range common;
@@ -198,6 +180,8 @@ static int claim_owner(struct pme_finding *finding, const struct pme_top *top,
 	claim->reason = copy_text(owner->reason, &failed);
 	if (!failed)
 		failed = qualify(claim, top) < 0;
+	if (!failed)
+		failed = pme_held_note_swap(topo, claim) < 0;
 	return failed ? -ENOMEM : note_end(claim);
 }
 
@@ -245,7 +229,7 @@ static int claim_fs(struct pme_scan *scan, struct pme_finding *finding, const st
 	     r == 0 && i < result->n_owners; i++) {
 		if (result->owners[i].range.start >= start + top->length)
 			break;
-		r = claim_owner(finding, top, reached, &result->owners[i]);
+		r = claim_owner(scan->topo, finding, top, reached, &result->owners[i]);
 	}
 	return r;
 }
@@ -304,7 +288,7 @@ static int add_finding(struct pme_scan *scan, const struct pme_bad *bad,
 		if (tops->items[i].at_fs)
 			r = claim_fs(scan, finding, &tops->items[i]);
 		else
-			r = claim_end(finding, &tops->items[i]);
+			r = claim_end(findings, finding, &tops->items[i]);
 	}
 	if (r == 0 && finding->n_claims == 0)
 		findings->count--;
@@ -390,7 +374,7 @@ static int make_findings(struct pme_scan *scan, struct pme_log *log)
 	for (size_t i = 0; r == 0 && i < scan->findings.n_fs; i++)
 		r = resolve_fs(scan, scan->findings.fs[i], log);
 	if (r == 0)
-		r = find_holders(scan, log);
+		r = pme_held_find(scan->topo, &tops, &scan->findings, log);
 	for (size_t i = 0; r == 0 && i < scan->bads.count; i++)
 		r = add_finding(scan, &scan->bads.items[i], &tops, i ? ends[i - 1] : 0, ends[i]);
 	if (r < 0)
