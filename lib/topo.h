@@ -135,6 +135,12 @@ struct pme_mount {
 	char *options; /* of the superblock */
 };
 
+/* An active swap file, as stat(2) sees it. */
+struct pme_swap_file {
+	dev_t devno;
+	uint64_t inode;
+};
+
 struct pme_topo {
 	const struct pme_os *os;
 	struct pme_region **regions;
@@ -145,6 +151,8 @@ struct pme_topo {
 	size_t n_devs, alloc_devs;
 	struct pme_mount *mounts;
 	size_t n_mounts, alloc_mounts;
+	struct pme_swap_file *swap_files;
+	size_t n_swap_files, alloc_swap_files;
 	void *nd; /* libndctl context, or NULL */
 };
 
@@ -219,6 +227,7 @@ const char *pme_dev_label(const struct pme_dev *dev);
  * -ENOMEM, and an unreadable /sys/class/block; everything else is said in @log.
  */
 int pme_topo_load_block(struct pme_topo *topo, struct pme_log *log);
+int pme_topo_load_swaps(struct pme_topo *topo, struct pme_log *log);
 int pme_topo_load_nd(struct pme_topo *topo, struct pme_log *log);
 int pme_topo_load_dm(struct pme_topo *topo, struct pme_log *log);
 int pme_topo_load_md(struct pme_topo *topo, struct pme_dev *dev, struct pme_log *log);
@@ -248,6 +257,17 @@ bool pme_topo_is_host(const struct pme_topo *topo);
  * One block device attribute "MAJOR:MINOR", nothing behind it: 0 or -EINVAL.
  */
 int pme_devno_parse(const char *text, size_t len, dev_t *ret);
+
+/* Is this inode an active swap file? */
+bool pme_topo_is_swap_file(const struct pme_topo *topo, dev_t devno, uint64_t inode);
+
+/* One line of /proc/swaps but the first: 0 and an allocated path, -EINVAL, -ENOMEM. */
+struct pme_swap_line {
+	char *path; /* without escapes */
+	bool is_file;
+	uint64_t size; /* bytes, without the first page */
+};
+int pme_swap_line_parse(const char *line, size_t len, struct pme_swap_line *ret);
 
 /*
  * MD attributes as sysfs shows them, without the newline (Documentation/admin-guide/md.rst).
