@@ -81,7 +81,8 @@ const struct pme_layer *pme_layer_of(const struct pme_dev *upper);
 /* Made of no other block device?  One that is, is no bottom, also when those are missing. */
 bool pme_dev_is_bottom(const struct pme_dev *dev);
 
-extern const struct pme_layer pme_layer_partition, pme_layer_dm, pme_layer_md, pme_layer_namespace;
+extern const struct pme_layer pme_layer_partition, pme_layer_dm, pme_layer_md, pme_layer_namespace,
+	pme_layer_loop;
 
 /*
  * Append a step that leads on; 0, -ENOMEM, -E2BIG, -EINVAL for an empty or overflowing range.  A

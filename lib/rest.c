@@ -2,17 +2,16 @@
 /*
  * Bytes of a device that no device above it uses and no mounted filesystem holds.
  *
- * The answer comes from what libblkid finds on the device.  Areas of partition tables: UEFI
- * specification 2.10, section 5 (GPT: protective MBR, header and 128 entries of 128 bytes at each
- * end; blocks are those of the disk: queue/logical_block_size).  The surprise: with an MBR each
- * logical partition has a table of its own, somewhere between the partitions.
+ * What libblkid finds on the device chooses a kind (rest.h), or a reason why nobody can tell.  The
+ * surprise: bytes that a kind forgets are told too, as unknown.
  */
 #include <string.h>
 
 #include "climb.h"
-#include "layer.h"
+#include "rest.h"
 
-#define GPT_ENTRIES_BYTES 16384ULL /* 128 entries of 128 bytes */
+/* The table. */
+static const struct pme_rest_kind *const kinds[] = {&pme_rest_gpt, &pme_rest_mbr};
 
 struct rest {
 	struct pme_stack *stack;
@@ -66,87 +65,6 @@ static int end_unmounted(const struct rest *rest, const struct pme_probe *probe)
 	top->fs_type = strdup(probe->type);
 	top->fs_uuid = probe->uuid ? strdup(probe->uuid) : NULL;
 	return top->fs_type && (top->fs_uuid || !probe->uuid) ? 0 : -ENOMEM;
-}
-
-static int end_area(const struct rest *rest, uint64_t start, uint64_t end,
-		    enum pme_owner_kind owner, const char *detail)
-{
-	struct pme_range area = {.start = start, .length = end > start ? end - start : 0};
-	struct pme_range part;
-	char *text;
-
-	if (!pme_range_intersect(area, rest->range, &part))
-		return 0;
-	text = strdup(detail);
-	return text && end_part(rest, part, owner, text, NULL) ? 0 : -ENOMEM;
-}
-
-/* Bytes of a logical block of the disk. */
-static uint64_t logical_block(const struct rest *rest)
-{
-	uint64_t bytes;
-
-	if (pme_os_read_u64(rest->topo->os, &bytes, "sys/class/block/%s/queue/logical_block_size",
-			    rest->dev->name) < 0 ||
-	    bytes < PME_SECTOR || bytes > 65536)
-		return PME_SECTOR;
-	return bytes;
-}
-
-/* Are there logical partitions?  Linux numbers them from 5 (block/partitions/msdos.c). */
-static bool has_logical(const struct rest *rest)
-{
-	for (size_t i = 0; i < rest->dev->n_uppers; i++) {
-		const struct pme_dev *upper = rest->dev->uppers[i];
-		uint64_t number;
-
-		if (upper->kind == PME_DEV_PARTITION &&
-		    (pme_os_read_u64(rest->topo->os, &number, "sys/class/block/%s/partition",
-				     upper->name) < 0 ||
-		     number > 4))
-			return true;
-	}
-	return false;
-}
-
-/* Bytes between the partitions of an MBR that has logical ones. */
-static int end_between(const struct rest *rest, uint64_t start, uint64_t end)
-{
-	struct pme_range between = {.start = start, .length = end > start ? end - start : 0};
-	struct pme_range part;
-	char *reason;
-
-	if (!pme_range_intersect(between, rest->range, &part))
-		return 0;
-	reason = pme_printf("between the partitions of %s: unused, or a table of a logical "
-			    "partition",
-			    pme_dev_label(rest->dev));
-	return reason && end_part(rest, part, PME_OWNER_UNKNOWN, NULL, reason) ? 0 : -ENOMEM;
-}
-
-/* Between partitions: [0, front) and [back, size) are the table, the rest is nobody's. */
-static int end_partitioned(const struct rest *rest, const struct pme_probe *probe)
-{
-	uint64_t size = rest->dev->size;
-	bool gpt = probe->pttype && strcmp(probe->pttype, "gpt") == 0;
-	uint64_t block = logical_block(rest);
-	uint64_t front = gpt ? pme_min(2 * block + GPT_ENTRIES_BYTES, size) : block;
-	uint64_t back = gpt && size > 2 * front ? size - block - GPT_ENTRIES_BYTES : size;
-	int r;
-
-	if (!probe->pttype || (!gpt && strcmp(probe->pttype, "dos") != 0))
-		return end_unknown(rest, pme_printf("outside of the partitions of %s",
-						    pme_dev_label(rest->dev)));
-	r = end_area(rest, 0, front, PME_OWNER_PARTITION_TABLE,
-		     gpt ? "protective MBR, primary GPT header and entries" : "MBR");
-	if (r == 0 && !gpt && has_logical(rest))
-		return end_between(rest, front, back);
-	if (r == 0)
-		r = end_area(rest, front, back, PME_OWNER_UNUSED, "outside of all partitions");
-	if (r == 0)
-		r = end_area(rest, back, size, PME_OWNER_PARTITION_TABLE,
-			     "backup GPT header and entries");
-	return r;
 }
 
 static bool has_partitions(const struct pme_dev *dev)
@@ -244,8 +162,82 @@ static int end_helper(const struct rest *rest)
 	return 0;
 }
 
+/* One end of a kind, as a top; takes its words. */
+static int end_step(const struct rest *rest, struct pme_step *step)
+{
+	struct pme_top *top;
+
+	if (!pme_step_is_sane(step, rest->range) || step->to)
+		return -EINVAL;
+	top = end_part(rest, step->from, step->owner, pme_take_ptr(step->detail),
+		       pme_take_ptr(step->reason));
+	if (!top)
+		return -ENOMEM;
+	top->certainty = step->certainty;
+	return 0;
+}
+
+static int end_forgotten(const struct rest *rest, const struct pme_range_list *covered)
+{
+	_cleanup_(pme_range_list_done) struct pme_range_list forgotten = {0};
+	int r = pme_range_list_subtract(rest->range, covered, &forgotten);
+
+	for (size_t i = 0; r == 0 && i < forgotten.count; i++) {
+		char *reason = pme_printf("nothing is known of these bytes of %s",
+					  pme_dev_label(rest->dev));
+
+		if (!reason || !end_part(rest, forgotten.items[i], PME_OWNER_UNKNOWN, NULL, reason))
+			r = -ENOMEM;
+	}
+	return r;
+}
+
+/* What @kind says of the range. */
+static int end_kind(const struct rest *rest, const struct pme_rest_kind *kind)
+{
+	_cleanup_(pme_range_list_done) struct pme_range_list covered = {0};
+	_cleanup_(pme_steps_done) struct pme_steps steps = {0};
+	int r = kind->fill(rest->stack, rest->dev, rest->range, &steps);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		return end_unknown(rest,
+				   pme_printf("cannot tell what the '%s' on %s does with it: %s",
+					      kind->type ? kind->type : kind->pttype,
+					      pme_dev_label(rest->dev), strerror(-r)));
+	for (size_t i = 0; r == 0 && i < steps.count; i++) {
+		struct pme_range from = steps.items[i].from;
+
+		r = end_step(rest, &steps.items[i]);
+		if (r == 0)
+			r = pme_range_list_add(&covered, from.start, from.length);
+		if (r == -EINVAL) /* the rest is told as forgotten */
+			break;
+	}
+	pme_range_list_normalize(&covered);
+	return r == 0 || r == -EINVAL ? end_forgotten(rest, &covered) : r;
+}
+
+/* The kind for what was found, or NULL. */
+static const struct pme_rest_kind *find_kind(const struct pme_probe *probe, bool partitioned)
+{
+	for (size_t i = 0; i < PME_ARRAY_SIZE(kinds); i++) {
+		const struct pme_rest_kind *kind = kinds[i];
+
+		if (partitioned && kind->pttype && probe->pttype &&
+		    strcmp(kind->pttype, probe->pttype) == 0)
+			return kind;
+		if (!partitioned && kind->type && type_is(probe, kind->type))
+			return kind;
+	}
+	return NULL;
+}
+
 static int end_probed(const struct rest *rest)
 {
+	bool partitioned = has_partitions(rest->dev);
+	const struct pme_rest_kind *kind;
 	const struct pme_probe *probe;
 	int error = end_helper(rest);
 
@@ -257,8 +249,12 @@ static int end_probed(const struct rest *rest)
 	if (error < 0)
 		return end_unknown(rest, pme_printf("cannot find out what is on %s: %s",
 						    pme_dev_label(rest->dev), strerror(-error)));
-	if (has_partitions(rest->dev))
-		return end_partitioned(rest, probe);
+	kind = find_kind(probe, partitioned);
+	if (kind)
+		return end_kind(rest, kind);
+	if (partitioned)
+		return end_unknown(rest, pme_printf("outside of the partitions of %s",
+						    pme_dev_label(rest->dev)));
 	if (rest->dev->n_uppers == 0 && probe->usage && strcmp(probe->usage, "filesystem") == 0 &&
 	    probe->type)
 		return end_unmounted(rest, probe);

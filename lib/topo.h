@@ -76,6 +76,14 @@ struct pme_md {
 	size_t n_components;
 };
 
+/* A loop device with a file behind it (Documentation: sysfs-block-loop, linux/loop.h). */
+struct pme_loop {
+	char *file;	  /* as the kernel says it; " (deleted)" may stand behind it */
+	dev_t file_devno; /* st_dev and st_ino of the file; 0 when they could not be asked */
+	uint64_t file_inode;
+	uint64_t offset; /* byte of the file where the device begins */
+};
+
 /* What libblkid found on a device; every string may be NULL. */
 struct pme_probe {
 	char *type;  /* "xfs", "LVM2_member", "swap" */
@@ -99,8 +107,9 @@ struct pme_dev {
 	const struct pme_region *region; /* of kind REGION */
 	struct pme_dm_line *lines; /* of kind DM; n_lines 0 and table_error set when unreadable */
 	size_t n_lines;
-	int table_error;   /* 0 or -errno: the dm table or md attributes could not be read */
-	struct pme_md *md; /* of kind MD */
+	int table_error;       /* 0 or -errno: the dm table or md attributes could not be read */
+	struct pme_md *md;     /* of kind MD */
+	struct pme_loop *loop; /* of a loop device that is in use */
 	const struct pme_dev **uppers; /* devices stacked directly above, partitions included */
 	size_t n_uppers, alloc_uppers;
 	const struct pme_dev **lowers;
@@ -187,6 +196,7 @@ int pme_topo_load_block(struct pme_topo *topo, struct pme_log *log);
 int pme_topo_load_nd(struct pme_topo *topo, struct pme_log *log);
 int pme_topo_load_dm(struct pme_topo *topo, struct pme_log *log);
 int pme_topo_load_md(struct pme_topo *topo, struct pme_dev *dev, struct pme_log *log);
+int pme_topo_load_loops(struct pme_topo *topo, struct pme_log *log);
 int pme_topo_load_mounts(struct pme_topo *topo, struct pme_log *log);
 /* Sets the identity of every device; what cannot be read is said, and the name is used. */
 int pme_topo_identify(struct pme_topo *topo, struct pme_log *log);

@@ -72,15 +72,6 @@ static int refuse(struct where *w, const char *why)
 	return -EOPNOTSUPP;
 }
 
-/* A file on an XFS realtime device has its extents elsewhere (linux/fs.h: FS_XFLAG_REALTIME). */
-static bool is_realtime(int fd)
-{
-	struct fsxattr attr = {0};
-
-	return pme_os_ioctl(fd, FS_IOC_FSGETXATTR, &attr) >= 0 &&
-	       (attr.fsx_xflags & FS_XFLAG_REALTIME);
-}
-
 /* The last block of a file is its own as a whole, also behind the end of the file. */
 static uint64_t last_block_end(int fd, uint64_t size)
 {
@@ -111,7 +102,7 @@ static int find_device(struct where *w)
 			    "extents of %s filesystems are not bytes of their device", fs.type);
 		return -EOPNOTSUPP;
 	}
-	if (strcmp(fs.type, "xfs") == 0 && is_realtime(w->fd))
+	if (strcmp(fs.type, "xfs") == 0 && pme_fd_is_realtime(w->fd))
 		return refuse(w, "its data is on the realtime device of the filesystem");
 	if (w->range.length == UINT64_MAX) {
 		w->range.length = size;
@@ -172,7 +163,7 @@ static void add_piece(struct where *w, const struct pme_extent *extent, struct p
 	pme_json_bool(object, "shared", extent->shared);
 	pme_json_text(object, "reason", way ? way->reason : NULL);
 	pme_json_append(w->pieces, object);
-	if (way && way->reason)
+	if (way && way->reason && !way->known)
 		pme_log_incomplete(w->log, w->path, "%s", way->reason);
 }
 

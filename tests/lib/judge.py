@@ -322,9 +322,10 @@ def where_file(doc, manifest, roots):
 
 def piece_sector(manifest, media, file, piece, offset):
     """One whole sector of a piece of data: is it on the media where the piece says?"""
-    wanted, hop = file.identity(offset), piece["via"][0]
+    wanted = file.identity(offset)
     if wanted is None:
         return
+    hop = next((h for h in piece["via"] if h["device"] in media), piece["via"][0])
     place = hop["start"] + offset - piece["range"]["start"]
     raw = media.get(hop["device"], {}).get(place // SECTOR)
     if place % SECTOR or raw is None or raw.identity != wanted:
