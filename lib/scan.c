@@ -9,6 +9,7 @@
 #include "doc.h"
 #include "holders.h"
 #include "scan-claims.h"
+#include "topo-same.h"
 
 /* The reached filesystem on @dev, new when it is met for the first time; NULL without memory. */
 static struct pme_reached_fs *reached_fs(struct pme_scan *scan, const struct pme_dev *dev)
@@ -316,8 +317,8 @@ int pme_scan_snapshot(const struct pme_scan_args *args, struct pme_log *log, str
 	return r;
 }
 
-int pme_scan_run(const struct pme_os *os, const struct pme_scan_args *args, struct pme_log *log,
-		 struct pme_scan *ret)
+static int run_once(const struct pme_os *os, const struct pme_scan_args *args, struct pme_log *log,
+		    struct pme_scan *ret)
 {
 	int r = pme_topo_load(os, log, &ret->topo);
 
@@ -327,6 +328,80 @@ int pme_scan_run(const struct pme_os *os, const struct pme_scan_args *args, stru
 		return r;
 	}
 	return pme_scan_snapshot(args, log, ret);
+}
+
+/* Every device on the way of a claim, once. */
+static int devs_on_ways(const struct pme_scan *scan, struct pme_dev_list *ret)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < scan->findings.count; i++) {
+		const struct pme_finding *finding = &scan->findings.items[i];
+
+		for (size_t c = 0; c < finding->n_claims; c++) {
+			const struct pme_claim *claim = &finding->claims[c];
+
+			for (size_t h = 0; r == 0 && h < claim->n_hops; h++)
+				r = pme_dev_list_add(ret, claim->hops[h].dev);
+		}
+	}
+	return r;
+}
+
+static const struct pme_dev *changed_dev(const struct pme_scan *scan,
+					 const struct pme_dev_list *devs,
+					 const struct pme_topo *now)
+{
+	for (size_t i = 0; i < devs->count; i++)
+		if (!pme_dev_same(scan->topo, devs->items[i], now))
+			return devs->items[i];
+	return NULL;
+}
+
+/* 1 the stack has changed under the scan, and @log says so; 0 it has not; -errno. */
+static int has_changed(const struct pme_os *os, const struct pme_scan *scan, struct pme_log *log)
+{
+	_cleanup_(pme_log_done) struct pme_log quiet = {0};
+	_cleanup_(pme_dev_list_done) struct pme_dev_list devs = {0};
+	const struct pme_dev *dev;
+	struct pme_topo *now;
+	int r = devs_on_ways(scan, &devs);
+
+	if (r < 0 || devs.count == 0)
+		return r;
+	r = pme_topo_load(os, &quiet, &now);
+	if (r < 0)
+		return r;
+	dev = changed_dev(scan, &devs, now);
+	if (dev)
+		pme_log_incomplete(log, pme_dev_label(dev),
+				   "it, or what it stands on, changed while it was looked at, %d "
+				   "times in a row",
+				   PME_SCAN_ATTEMPTS);
+	pme_topo_free(now);
+	return dev != NULL;
+}
+
+int pme_scan_run(const struct pme_os *os, const struct pme_scan_args *args, struct pme_log *log,
+		 struct pme_scan *ret)
+{
+	int r = 0;
+
+	for (int attempt = 1; attempt <= PME_SCAN_ATTEMPTS; attempt++) {
+		_cleanup_(pme_log_done) struct pme_log own = {0}, changes = {0};
+
+		pme_scan_done(ret);
+		*ret = (struct pme_scan){0};
+		r = run_once(os, args, &own, ret);
+		if (r == 0)
+			r = has_changed(os, ret, &changes);
+		if (r == 1 && attempt < PME_SCAN_ATTEMPTS)
+			continue;
+		pme_log_merge(log, &own);
+		pme_log_merge(log, &changes);
+		break;
+	}
+	return r < 0 ? r : 0;
 }
 
 void pme_scan_done(struct pme_scan *scan)
