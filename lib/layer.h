@@ -140,6 +140,7 @@ struct pme_dm_target {
 			 const struct pme_dev *upper, uint64_t upper_start);
 };
 
-extern const struct pme_dm_target pme_dm_linear, pme_dm_striped;
+extern const struct pme_dm_target pme_dm_linear, pme_dm_striped, pme_dm_thin,
+	pme_dm_thin_pool;
 
 #endif

@@ -11,7 +11,7 @@
 #include "rest.h"
 
 /* The table. */
-static const struct pme_rest_kind *const kinds[] = {&pme_rest_gpt, &pme_rest_mbr};
+static const struct pme_rest_kind *const kinds[] = {&pme_rest_gpt, &pme_rest_lvm, &pme_rest_mbr};
 
 struct rest {
 	struct pme_stack *stack;
@@ -49,12 +49,14 @@ static int end_unknown(const struct rest *rest, char *reason)
 	return end_part(rest, rest->range, PME_OWNER_UNKNOWN, NULL, reason) ? 0 : -ENOMEM;
 }
 
-/* A filesystem that is there but not mounted: named, with what to do. */
-static int end_unmounted(const struct rest *rest, const struct pme_probe *probe)
+static bool type_is(const struct pme_probe *probe, const char *type)
 {
-	char *reason = pme_printf("the %s filesystem on %s is not mounted here: mount it to name "
-				  "its files",
-				  probe->type, pme_dev_label(rest->dev));
+	return probe->type && strcmp(probe->type, type) == 0;
+}
+
+/* Unknown bytes of a filesystem that is named, but not asked: 1 or -ENOMEM; takes @reason. */
+static int end_foreign(const struct rest *rest, const struct pme_probe *probe, char *reason)
+{
 	struct pme_top *top;
 
 	if (!reason)
@@ -64,7 +66,49 @@ static int end_unmounted(const struct rest *rest, const struct pme_probe *probe)
 		return -ENOMEM;
 	top->fs_type = strdup(probe->type);
 	top->fs_uuid = probe->uuid ? strdup(probe->uuid) : NULL;
-	return top->fs_type && (top->fs_uuid || !probe->uuid) ? 0 : -ENOMEM;
+	return top->fs_type && (top->fs_uuid || !probe->uuid) ? 1 : -ENOMEM;
+}
+
+/* A filesystem that is there but not mounted: named, with what to do. */
+static int end_unmounted(const struct rest *rest, const struct pme_probe *probe)
+{
+	int r = end_foreign(rest, probe,
+			    pme_printf("the %s filesystem on %s is not mounted here: mount it to "
+				       "name its files",
+				       probe->type, pme_dev_label(rest->dev)));
+
+	return r < 0 ? r : 0;
+}
+
+/* Is @dev one of those that the kernel uses for the btrfs @uuid?  Only mounted ones are there. */
+static bool in_btrfs(const struct pme_topo *topo, const char *uuid, const struct pme_dev *dev)
+{
+	_cleanup_free_ char *path = pme_printf("sys/fs/btrfs/%s/devices/%s", uuid, dev->name);
+
+	return path && pme_os_exists(topo->os, path) > 0;
+}
+
+/* A device of a mounted btrfs that is not its first: 1 and said, 0, -ENOMEM. */
+static int end_btrfs(const struct rest *rest, const struct pme_probe *probe)
+{
+	const struct pme_topo *topo = rest->topo;
+	int r;
+
+	if (!probe->uuid || !type_is(probe, "btrfs") || !in_btrfs(topo, probe->uuid, rest->dev))
+		return 0;
+	for (size_t i = 0; i < topo->n_mounts; i++) {
+		const struct pme_mount *mount = &topo->mounts[i];
+		const struct pme_dev *dev = pme_topo_dev_by_devno(topo, mount->devno);
+
+		if (!dev || strcmp(mount->type, "btrfs") != 0 || !in_btrfs(topo, probe->uuid, dev))
+			continue;
+		r = end_unknown(rest,
+				pme_printf("%s is a device of the btrfs filesystem mounted at "
+					   "%s, which is not followed",
+					   pme_dev_label(rest->dev), mount->target));
+		return r < 0 ? r : 1;
+	}
+	return 0;
 }
 
 static bool has_partitions(const struct pme_dev *dev)
@@ -75,20 +119,11 @@ static bool has_partitions(const struct pme_dev *dev)
 	return false;
 }
 
-static bool type_is(const struct pme_probe *probe, const char *type)
-{
-	return probe->type && strcmp(probe->type, type) == 0;
-}
-
 /* Why the bytes of a device with this content cannot be followed. */
 static char *why_unknown(const struct pme_dev *dev, const struct pme_probe *probe)
 {
 	const char *label = pme_dev_label(dev);
 
-	if (type_is(probe, "LVM2_member"))
-		return pme_printf("LVM physical volume %s: its label, metadata, free extents or a "
-				  "volume that is not active: see pvs --segments",
-				  label);
 	if (type_is(probe, "linux_raid_member"))
 		return pme_printf("%s is a member of an MD array that is not running", label);
 	if (type_is(probe, "crypto_LUKS"))
@@ -109,55 +144,34 @@ static char *why_unknown(const struct pme_dev *dev, const struct pme_probe *prob
 			  label);
 }
 
-/* Does the mount option @key ("rtdev=") of @mount name @dev?  1, 0, -ENOMEM. */
-static int option_names(const struct pme_topo *topo, const struct pme_mount *mount, const char *key,
-			const struct pme_dev *dev)
+/* Not as a filesystem of its own: one without mounts would be called not mounted. */
+static int say_journal(const struct rest *rest, const struct pme_mount *mount,
+		       const struct pme_probe *probe)
 {
-	const char *pos = mount->options;
+	char *detail = pme_printf("external journal of the %s filesystem %s mounted at %s",
+				  mount->type, probe->uuid ? probe->uuid : "", mount->target);
 
-	while (pos && *pos) {
-		size_t len = strcspn(pos, ",");
-
-		if (len > strlen(key) && strncmp(pos, key, strlen(key)) == 0) {
-			_cleanup_free_ char *path = strndup(pos + strlen(key), len - strlen(key));
-
-			if (!path)
-				return -ENOMEM;
-			return pme_topo_dev_by_spec(topo, path) == dev;
-		}
-		pos += len + (pos[len] == ',');
-	}
-	return 0;
+	if (!detail)
+		return -ENOMEM;
+	return end_part(rest, rest->range, PME_OWNER_FS_JOURNAL, detail, NULL) ? 1 : -ENOMEM;
 }
 
-static int say_helper(const struct rest *rest, const char *role, const struct pme_mount *mount)
+/* The device that a mounted ext3 or ext4 keeps its journal on: 1 and said, 0, -ENOMEM. */
+static int end_journal(const struct rest *rest, const char *uuid)
 {
-	int r = end_unknown(rest,
-			    pme_printf("%s is the %s of the %s filesystem mounted at %s, "
-				       "which is not followed",
-				       pme_dev_label(rest->dev), role, mount->type, mount->target));
-
-	return r < 0 ? r : 1;
-}
-
-/* A device that a mounted filesystem uses besides its own: 1 and said, 0, -ENOMEM. */
-static int end_helper(const struct rest *rest)
-{
-	static const struct {
-		const char *key, *role;
-	} options[] = {{"logdev=", "external log"}, {"rtdev=", "realtime device"}};
-
 	for (size_t i = 0; i < rest->topo->n_mounts; i++) {
 		const struct pme_mount *mount = &rest->topo->mounts[i];
+		const struct pme_dev *dev = pme_topo_dev_by_devno(rest->topo, mount->devno);
+		const struct pme_probe *probe;
+		int error;
 
-		for (size_t o = 0; o < PME_ARRAY_SIZE(options); o++) {
-			int r = option_names(rest->topo, mount, options[o].key, rest->dev);
-
-			if (r > 0)
-				return say_helper(rest, options[o].role, mount);
-			if (r < 0)
-				return r;
-		}
+		if (!dev || strncmp(mount->type, "ext", strlen("ext")) != 0)
+			continue;
+		probe = pme_stack_probe(rest->stack, dev, &error);
+		if (!probe)
+			return -ENOMEM;
+		if (error == 0 && probe->journal && strcmp(probe->journal, uuid) == 0)
+			return say_journal(rest, mount, probe);
 	}
 	return 0;
 }
@@ -234,15 +248,28 @@ static const struct pme_rest_kind *find_kind(const struct pme_probe *probe, bool
 	return NULL;
 }
 
+static int end_jbd(const struct rest *rest, const struct pme_probe *probe)
+{
+	/* the next probe may move this one */
+	_cleanup_free_ char *uuid = strdup(probe->uuid);
+	int r = uuid ? end_journal(rest, uuid) : -ENOMEM;
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return end_unknown(rest, pme_printf("%s is an ext4 journal that no filesystem mounted here "
+					    "uses",
+					    pme_dev_label(rest->dev)));
+}
+
 static int end_probed(const struct rest *rest)
 {
 	bool partitioned = has_partitions(rest->dev);
 	const struct pme_rest_kind *kind;
 	const struct pme_probe *probe;
-	int error = end_helper(rest);
+	int error = 0;
 
-	if (error != 0)
-		return error < 0 ? error : 0;
+	if (pme_rest_is_extended(rest->stack, rest->dev))
+		return end_kind(rest, &pme_rest_mbr);
 	probe = pme_stack_probe(rest->stack, rest->dev, &error);
 	if (!probe)
 		return -ENOMEM;
@@ -255,6 +282,11 @@ static int end_probed(const struct rest *rest)
 	if (partitioned)
 		return end_unknown(rest, pme_printf("outside of the partitions of %s",
 						    pme_dev_label(rest->dev)));
+	if (type_is(probe, "jbd") && probe->uuid)
+		return end_jbd(rest, probe);
+	error = end_btrfs(rest, probe);
+	if (error != 0)
+		return error < 0 ? error : 0;
 	if (rest->dev->n_uppers == 0 && probe->usage && strcmp(probe->usage, "filesystem") == 0 &&
 	    probe->type)
 		return end_unmounted(rest, probe);

@@ -89,7 +89,8 @@ struct pme_probe {
 	char *type;  /* "xfs", "LVM2_member", "swap" */
 	char *usage; /* "filesystem", "raid", "crypto", "other" */
 	char *uuid;
-	char *pttype; /* "gpt", "dos" */
+	char *pttype;  /* "gpt", "dos" */
+	char *journal; /* uuid of the journal device of an ext3 or ext4 */
 };
 
 struct pme_dev {
@@ -158,6 +159,24 @@ const struct pme_dev *pme_topo_dev_by_devno(const struct pme_topo *topo, dev_t d
  * below /dev that leads to a block device: "/dev/pmem0", "/dev/mapper/x", "/dev/disk/by-id/…".
  */
 const struct pme_dev *pme_topo_dev_by_spec(const struct pme_topo *topo, const char *spec);
+
+/* What a device is to its filesystem. */
+enum pme_fs_role {
+	PME_FS_DATA, /* it is the one that is mounted */
+	PME_FS_LOG,
+	PME_FS_REALTIME,
+};
+
+/*
+ * Does @dev belong to a mounted filesystem?  1 and *@ret_main (the device that is mounted) and
+ * *@ret_role; 0 no, -ENOMEM.
+ */
+int pme_topo_fs_find(const struct pme_topo *topo, const struct pme_dev *dev,
+		     const struct pme_dev **ret_main, enum pme_fs_role *ret_role);
+
+/* The device in @role of the filesystem that is mounted as @mount, or NULL. */
+const struct pme_dev *pme_topo_fs_device(const struct pme_topo *topo, const struct pme_mount *mount,
+					 enum pme_fs_role role);
 
 /* The region that @dev lies in: a namespace's device or a region itself; else NULL. */
 const struct pme_region *pme_dev_region(const struct pme_dev *dev);

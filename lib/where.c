@@ -105,7 +105,10 @@ static int find_device(struct where *w)
 		return -EOPNOTSUPP;
 	}
 	if (strcmp(fs.type, "xfs") == 0 && pme_fd_is_realtime(w->fd))
-		return refuse(w, "its data is on the realtime device of the filesystem");
+		w->dev = pme_topo_fs_device(w->topo, fs.mounts[0], PME_FS_REALTIME);
+	if (!w->dev)
+		return refuse(w, "its data is on a realtime device that is not found by the name "
+				 "in the mount options");
 	if (w->range.length == UINT64_MAX) {
 		w->range.length = size;
 	} else if (pme_range_end(w->range) > last_block_end(w->fd, size)) {
