@@ -8,7 +8,7 @@
 # joins them, and puts two or three more on top: the same SEED gives the same stacks.
 # To add a brick: put_NAME, and its name in ONE (takes one device) or JOIN (takes two).
 #
-# The surprise: arrays are made with --assume-clean, as a resync of emulated memory takes minutes.
+# The surprises: no brick begins where its device does, or LVM would find its label twice; arrays are made with --assume-clean, as a resync of emulated memory takes minutes.
 
 # Bricks whose layers are followed; those to come (add them when they are, and their fixed stacks below):
 #	ONE: delay crypt-512 crypt-4096
@@ -132,15 +132,15 @@ put_join-linear()
 {
 	local a b
 	a=$(sectors_of "$1") b=$(sectors_of "$2")
-	map "0 $b linear $2 0
-$b $((a - 8)) linear $1 8"
+	map "0 $((b - 2048)) linear $2 2048
+$((b - 2048)) $((a - 8)) linear $1 8"
 }
 
 put_striped()
 {
 	local size
-	size=$(($(smaller "$1" "$2") / $3 * $3))
-	map "0 $((size * 2)) striped 2 $3 $2 0 $1 0"
+	size=$((($(smaller "$1" "$2") - 2048) / $3 * $3))
+	map "0 $((size * 2)) striped 2 $3 $2 2048 $1 2048"
 }
 put_striped-8() { put_striped "$1" "$2" 8; }
 put_striped-128() { put_striped "$1" "$2" 128; }
