@@ -9,6 +9,7 @@
     where  --manifest M --where W... --root DIR... --truth DEVICE=FILE... [--whole] [--status N]
     locate --manifest M --truth DEVICE=FILE --path P --offset N   the sector of these bytes
     fails  --scan S --top DEVICE --failing FILE [--min N]   what fails on top is what is claimed
+    files  --scan S --top DEVICE --failing FILE --names FILE --root DIR [--min N]   of files, too
     facts  --scan S                               claims, paths, holders, messages as lines
     invariants DOC [--status N]
     schema DOC DIR
@@ -316,6 +317,22 @@ def judge_fails(options):
         yield f"only {len(failing)} sectors fail, not {options.min}"
 
 
+def judge_files(options):
+    doc, files, failing = load(options.scan), {}, collections.defaultdict(set)
+    with open(options.names, "rb") as lines:
+        for line in lines.read().split(b"\0")[:-1]:
+            inode, size, name = line.split(b" ", 2)
+            whole = os.fsencode(options.root[0]) + b"/" + name
+            files.setdefault(int(inode), (int(size), set()))[1].add(whole)
+    with open(options.failing, encoding="ascii") as lines:
+        for line in lines:
+            inode, sector = map(int, line.split())
+            failing[inode].add(sector)
+    yield from fails.check_files(doc, options.top, failing, files)
+    if sum(map(len, failing.values())) < options.min:
+        yield f"fewer than {options.min} sectors of files fail"
+
+
 # ---- where ----
 
 def where_file(doc, manifest, roots):
@@ -438,7 +455,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("oracle", "scan", "fsmap", "daddrs", "where", "locate", "facts",
-                 "fails"):
+                 "fails", "files"):
         command = commands.add_parser(name)
         command.add_argument("--manifest")
         command.add_argument("--scan")
@@ -447,6 +464,7 @@ def parse():
         command.add_argument("--top")
         command.add_argument("--db")
         command.add_argument("--failing")
+        command.add_argument("--names")
         command.add_argument("--root", nargs="+", default=[])
         command.add_argument("--truth", nargs="+", default=[])
         command.add_argument("--path")
