@@ -320,22 +320,18 @@ static int climb_upper(struct climb *c, const struct pme_dev *upper, struct pme_
 	return r < 0 ? r : pme_range_list_add(covered, range.start, range.length);
 }
 
-static bool is_mounted(const struct pme_topo *topo, const struct pme_dev *dev)
-{
-	for (size_t i = 0; dev->devno && i < topo->n_mounts; i++)
-		if (topo->mounts[i].devno == dev->devno)
-			return true;
-	return false;
-}
-
 /* The last hop itself: a filesystem, swap, or bytes that nobody above it uses. */
 static int finish_here(struct climb *c, struct pme_range range, struct pme_range_list *covered)
 {
 	const struct pme_dev *dev = c->hops[c->depth - 1].dev;
 	_cleanup_(pme_range_list_done) struct pme_range_list rest = {0};
-	int r;
+	const struct pme_dev *main;
+	enum pme_fs_role role;
+	int r = pme_topo_fs_find(c->stack->topo, dev, &main, &role);
 
-	if (is_mounted(c->stack->topo, dev)) {
+	if (r < 0)
+		return r;
+	if (r > 0) {
 		struct pme_top *top = pme_tops_add(c->tops, c->hops, c->depth, 0, range.length);
 
 		if (!top)

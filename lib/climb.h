@@ -25,7 +25,7 @@ struct pme_top {
 	struct pme_hop *hops; /* hops[0]: the device asked about; the last one: the top */
 	size_t n_hops;
 	uint64_t length;
-	bool at_fs; /* a mounted filesystem sits on the last hop */
+	bool at_fs; /* the last hop is a device of a mounted filesystem (see pme_topo_fs_find) */
 	/* At a filesystem: what is said of the way there; else of the owner and the way. */
 	enum pme_certainty certainty;
 	char *reason; /* why unknown or redundant, or NULL */

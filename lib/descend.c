@@ -30,7 +30,7 @@ void pme_ways_done(struct pme_ways *ways)
 }
 
 /* The current way becomes an answer, bottom first; takes @reason. */
-static int add_way(struct descent *d, uint64_t length, char *reason)
+static int add_way(struct descent *d, uint64_t length, char *reason, bool known)
 {
 	_cleanup_free_ char *why = reason;
 	struct pme_hop *hops;
@@ -47,13 +47,25 @@ static int add_way(struct descent *d, uint64_t length, char *reason)
 		.n_hops = d->depth,
 		.length = length,
 		.reason = pme_take_ptr(why),
+		.known = known,
 	};
 	return 0;
 }
 
 static int add_unknown(struct descent *d, uint64_t length, char *reason)
 {
-	return reason ? add_way(d, length, reason) : -ENOMEM;
+	return reason ? add_way(d, length, reason, false) : -ENOMEM;
+}
+
+/* A step that ends: unknown, or no place at all. */
+static int add_end(struct descent *d, const struct pme_step *step)
+{
+	const char *why = step->reason ? step->reason : step->detail;
+	char *reason = strdup(why ? why : "not mapped");
+
+	if (!reason)
+		return -ENOMEM;
+	return add_way(d, step->from.length, reason, step->certainty == PME_EXACT && why);
 }
 
 static int descend_from(struct descent *d, uint64_t length);
@@ -71,8 +83,7 @@ static int take_step(struct descent *d, uint64_t start, const struct pme_step *s
 	if (step->kind)
 		d->hops[depth - 1].kind = step->kind;
 	if (!step->to) {
-		r = add_unknown(d, step->from.length,
-				strdup(step->reason ? step->reason : "not mapped"));
+		r = add_end(d, step);
 	} else if (depth == PME_CLIMB_DEPTH) {
 		r = add_unknown(d, step->from.length, strdup("too many devices are stacked"));
 	} else {
@@ -105,6 +116,7 @@ static int note_gaps(struct descent *d, struct pme_range range, const struct pme
 	for (size_t i = 0; r == 0 && i < rest.count; i++) {
 		struct pme_step gap = {
 			.from = rest.items[i],
+			.certainty = PME_UNCERTAIN,
 			.reason = (char *)"no lower device holds these bytes",
 		};
 
@@ -131,7 +143,7 @@ static int descend_from(struct descent *d, uint64_t length)
 	int r;
 
 	if (pme_dev_is_bottom(dev))
-		return add_way(d, length, NULL);
+		return add_way(d, length, NULL, true);
 	if (!layer)
 		return add_unknown(d, length,
 				   pme_printf("%s is made of other devices in a way "

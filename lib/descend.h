@@ -13,7 +13,8 @@ struct pme_way {
 	struct pme_hop *hops; /* from the bottom up; the last one is the device asked about */
 	size_t n_hops;
 	uint64_t length;
-	char *reason; /* the way could not be followed to the bottom: why; else NULL */
+	char *reason; /* the way does not reach the bottom: why; else NULL */
+	bool known;   /* with a reason: no device holds these bytes, and that is certain */
 };
 
 struct pme_ways {

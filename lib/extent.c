@@ -147,3 +147,12 @@ void pme_extents_done(struct pme_extents *extents)
 	free(extents->items);
 	*extents = (struct pme_extents){0};
 }
+
+/* linux/fs.h: FS_XFLAG_REALTIME */
+bool pme_fd_is_realtime(int fd)
+{
+	struct fsxattr attr = {0};
+
+	return pme_os_ioctl(fd, FS_IOC_FSGETXATTR, &attr) >= 0 &&
+	       (attr.fsx_xflags & FS_XFLAG_REALTIME);
+}

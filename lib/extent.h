@@ -35,6 +35,9 @@ struct pme_extents {
 int pme_extents_read(int fd, struct pme_range range, struct pme_extents *ret);
 void pme_extents_done(struct pme_extents *extents);
 
+/* A file on an XFS realtime device: its extents are bytes of that device. */
+bool pme_fd_is_realtime(int fd);
+
 /* May FIEMAP be trusted to give bytes of the device, for a file on this filesystem? */
 bool pme_extents_physical(const char *fs_type);
 

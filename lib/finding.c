@@ -55,21 +55,76 @@ void pme_findings_done(struct pme_findings *findings)
 	*findings = (struct pme_findings){0};
 }
 
+static bool reaches(const struct pme_claim *claim, const struct pme_dev *dev)
+{
+	for (size_t h = 0; h < claim->n_hops; h++)
+		if (claim->hops[h].dev == dev)
+			return true;
+	return false;
+}
+
+/*
+ * Bytes of a file that a loop device stands on mean what is said of them on that device, whose
+ * claims have longer ways and are judged already; without any, they are just bytes of a file.
+ */
+static enum pme_verdict judge_image(const struct pme_finding *finding,
+				    const struct pme_claim *image)
+{
+	struct pme_range bytes = {image->hops[0].start, image->length}, common;
+	enum pme_verdict worst = PME_HARMLESS;
+	bool found = false;
+
+	for (size_t c = 0; c < finding->n_claims; c++) {
+		const struct pme_claim *claim = &finding->claims[c];
+		struct pme_range part = {claim->hops[0].start, claim->length};
+
+		if (!reaches(claim, image->carries) || !pme_range_intersect(bytes, part, &common))
+			continue;
+		found = true;
+		worst = claim->verdict > worst ? claim->verdict : worst;
+	}
+	return found ? worst : pme_verdict_of(image->kind, image->certainty);
+}
+
+static enum pme_verdict judge(const struct pme_finding *finding, const struct pme_claim *claim)
+{
+	if (claim->behind_end)
+		return PME_HARMLESS;
+	return claim->carries ? judge_image(finding, claim)
+			      : pme_verdict_of(claim->kind, claim->certainty);
+}
+
+/* The claims with @n_hops hops; returns the next smaller number of hops, or 0. */
+static size_t judge_depth(struct pme_finding *finding, size_t n_hops)
+{
+	size_t next = 0;
+
+	for (size_t c = 0; c < finding->n_claims; c++) {
+		struct pme_claim *claim = &finding->claims[c];
+
+		if (claim->n_hops == n_hops)
+			claim->verdict = judge(finding, claim);
+		else if (claim->n_hops < n_hops && claim->n_hops > next)
+			next = claim->n_hops;
+	}
+	return next;
+}
+
 void pme_findings_judge(struct pme_findings *findings)
 {
 	for (size_t i = 0; i < findings->count; i++) {
 		struct pme_finding *finding = &findings->items[i];
+		size_t longest = 0;
 
 		finding->verdict = PME_HARMLESS;
-		for (size_t c = 0; c < finding->n_claims; c++) {
-			struct pme_claim *claim = &finding->claims[c];
-
-			claim->verdict = claim->behind_end
-						 ? PME_HARMLESS
-						 : pme_verdict_of(claim->kind, claim->certainty);
-			if (claim->verdict > finding->verdict)
-				finding->verdict = claim->verdict;
-		}
+		for (size_t c = 0; c < finding->n_claims; c++)
+			longest = finding->claims[c].n_hops > longest ? finding->claims[c].n_hops
+								      : longest;
+		while (longest > 0)
+			longest = judge_depth(finding, longest);
+		for (size_t c = 0; c < finding->n_claims; c++)
+			if (finding->claims[c].verdict > finding->verdict)
+				finding->verdict = finding->claims[c].verdict;
 	}
 }
 

@@ -32,7 +32,9 @@ struct pme_claim {
 	const struct pme_file *file; /* borrowed, or NULL */
 	uint64_t file_start;
 	bool has_file_start, shared;
-	bool behind_end; /* all bytes are behind the end of the file, in its last block */
+	const struct pme_dev
+		*carries; /* loop device whose file these bytes are; borrowed, or NULL */
+	bool behind_end;  /* all bytes are behind the end of the file, in its last block */
 	struct pme_file *const *inodes; /* borrowed: inodes that live in these bytes */
 	size_t n_inodes;
 };

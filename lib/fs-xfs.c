@@ -18,7 +18,6 @@
 #include "xfs-parents.h"
 
 #define ATTEMPTS 3
-#define HANDLE_INO64 0x81 /* file handle type of XFS: 64-bit number, 32-bit generation */
 #define SECTOR_ALIGN 4096 /* for O_DIRECT */
 
 struct pass {
@@ -32,7 +31,7 @@ struct pass {
 
 static const char *subject_of(const struct pme_fs *fs)
 {
-	return fs->source ? fs->source : fs->dev->name;
+	return fs->source ? fs->source : fs->main->name;
 }
 
 static void pass_close(struct pass *pass)
@@ -83,7 +82,7 @@ static int open_any(const struct pme_os *os, const struct pme_fs *fs, struct pme
 		for (size_t i = 0; i < fs->n_mounts; i++) {
 			if ((strcmp(fs->mounts[i]->root, "/") == 0) != whole)
 				continue;
-			r = open_mount(os, fs->mounts[i], fs->dev, ret);
+			r = open_mount(os, fs->mounts[i], fs->main, ret);
 			if (r == 0)
 				return 0;
 		}
@@ -105,7 +104,8 @@ static int open_view(struct pass *pass)
 		return r;
 	}
 	r = pme_xfs_geo_read(view->fd, &view->geo);
-	if (r == 0 && !view->geo.is_zoned)
+	pme_xfs_view_aim(view, pass->fs);
+	if (r == 0 && !view->geo.is_zoned && view->role == PME_FS_DATA)
 		r = pme_xfs_view_probe(view);
 	if (r < 0) {
 		pme_log_incomplete(pass->log, subject,
@@ -120,21 +120,9 @@ static int open_view(struct pass *pass)
 /* The root of the filesystem, whatever part of it is mounted: a descriptor or -errno. */
 static int open_root(const struct pme_xfs_view *view, const struct pme_xfs_inode *root)
 {
-	_cleanup_free_ struct file_handle *handle = NULL;
-	const struct {
-		uint64_t ino;
-		uint32_t gen;
-	} __attribute__((packed)) fid = {.ino = root->ino, .gen = root->gen};
-
 	if (view->is_root)
 		return pme_os_open_at(view->fd, ".", O_RDONLY | O_DIRECTORY);
-	handle = calloc(1, sizeof(*handle) + sizeof(fid));
-	if (!handle)
-		return -ENOMEM;
-	handle->handle_bytes = sizeof(fid);
-	handle->handle_type = HANDLE_INO64;
-	memcpy(handle->f_handle, &fid, sizeof(fid));
-	return pme_os_open_handle(view->fd, handle, O_RDONLY | O_DIRECTORY);
+	return pme_xfs_inode_open(view->fd, root->ino, root->gen, O_RDONLY | O_DIRECTORY);
 }
 
 /* Names by a walk.  A root that cannot be opened makes them incomplete. */
@@ -193,7 +181,7 @@ static int name_files(const struct pass *pass, const struct pme_xfs_state *state
 static void read_internal(struct pass *pass, const struct pme_xfs_state *state)
 {
 	_cleanup_free_ void *sb = aligned_alloc(SECTOR_ALIGN, PME_XFS_SECTOR_MAX);
-	_cleanup_free_ char *path = pme_printf("/dev/%s", pass->fs->dev->name);
+	_cleanup_free_ char *path = pme_printf("/dev/%s", pass->fs->main->name);
 	size_t size = pass->view.geo.sector_size;
 	_cleanup_close_ int fd = -1;
 	bool wanted = false;
@@ -282,7 +270,7 @@ static void tell_unknown(const struct pass *pass, const struct pme_fs_result *re
 		unknown += result->owners[i].kind == PME_OWNER_UNKNOWN;
 	for (size_t i = 0; i < result->n_files; i++)
 		unnamed += !result->files[i]->paths_complete;
-	if (unknown > 0 && !pass->view.knows_owners)
+	if (unknown > 0 && !pass->view.knows_owners && pass->view.role == PME_FS_DATA)
 		pme_log_incomplete(pass->log, subject_of(pass->fs),
 				   "cannot tell the owner of %zu "
 				   "ranges: %s",
@@ -331,6 +319,24 @@ static int run_pass(struct pass *pass, struct pme_fs_result *ret)
 	return 0;
 }
 
+/* A log that the kernel tells nothing of: nothing else is on its device. */
+static int believe_option(const struct pme_range_list *ranges, struct pme_fs_result *ret)
+{
+	for (size_t i = 0; i < ranges->count; i++) {
+		struct pme_fs_owner *owner = pme_fs_result_add(ret);
+
+		if (!owner)
+			return -ENOMEM;
+		owner->range = ranges->items[i];
+		owner->kind = PME_OWNER_FS_JOURNAL;
+		owner->certainty = PME_EXACT;
+		owner->detail = strdup("external log, by the mount option");
+		if (!owner->detail)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int resolve(const struct pme_topo *topo, const struct pme_fs *fs,
 		   const struct pme_range_list *ranges, struct pme_log *log,
 		   struct pme_fs_result *ret)
@@ -346,12 +352,13 @@ static int resolve(const struct pme_topo *topo, const struct pme_fs *fs,
 
 	memset(&pass.internal, 0xff, sizeof(pass.internal));
 	r = open_view(&pass);
-	if (r < 0)
-		return r;
-	r = run_pass(&pass, ret);
+	if (r == 0)
+		r = run_pass(&pass, ret);
 	if (r == 0)
 		return 0;
 	pme_fs_result_done(ret);
+	if (fs->role == PME_FS_LOG && r != -EINVAL && r != -ENOMEM)
+		return believe_option(ranges, ret);
 	pme_log_incomplete(log, subject_of(fs), "cannot map bytes to files: %s", strerror(-r));
 	return r;
 }

@@ -34,7 +34,7 @@ static int collect_mounts(const struct pme_topo *topo, struct pme_fs *fs)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < topo->n_mounts; i++)
-		if (topo->mounts[i].devno == fs->dev->devno)
+		if (topo->mounts[i].devno == fs->main->devno)
 			r = add_mount(fs, &alloc, &topo->mounts[i]);
 	return r;
 }
@@ -43,7 +43,7 @@ static int collect_mounts(const struct pme_topo *topo, struct pme_fs *fs)
 static int read_uuid(const struct pme_topo *topo, struct pme_fs *fs)
 {
 	_cleanup_(pme_probe_done) struct pme_probe probe = {0};
-	int r = pme_dev_probe(topo, fs->dev, &probe);
+	int r = pme_dev_probe(topo, fs->main, &probe);
 
 	if (r == 0)
 		fs->uuid = pme_take_ptr(probe.uuid);
@@ -53,8 +53,10 @@ static int read_uuid(const struct pme_topo *topo, struct pme_fs *fs)
 int pme_fs_of(const struct pme_topo *topo, const struct pme_dev *dev, struct pme_fs *ret)
 {
 	_cleanup_(pme_fs_done) struct pme_fs fs = {.dev = dev};
-	int r = dev->devno ? collect_mounts(topo, &fs) : 0;
+	int r = pme_topo_fs_find(topo, dev, &fs.main, &fs.role);
 
+	if (r > 0)
+		r = collect_mounts(topo, &fs);
 	if (r < 0 || fs.n_mounts == 0)
 		return r;
 	fs.type = fs.mounts[0]->type;

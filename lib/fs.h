@@ -8,6 +8,8 @@
  * reaches across the ends of a range asked about.  It opens the filesystem for this one pass and
  * holds nothing afterwards.
  *
+ * A filesystem on several devices is as many struct pme_fs: one for each device, with its role.
+ *
  * To add a filesystem: one file lib/fs-NAME.c with a const struct pme_fs_kind, one row in fs.c.
  */
 #ifndef PME_FS_H
@@ -17,7 +19,9 @@
 #include "topo.h"
 
 struct pme_fs {
-	const struct pme_dev *dev;	 /* that carries it */
+	const struct pme_dev *dev;	 /* the device asked about */
+	enum pme_fs_role role;		 /* of @dev */
+	const struct pme_dev *main;	 /* that is mounted; @dev itself in the role of data */
 	const char *type;		 /* "xfs"; borrowed */
 	char *uuid;			 /* or NULL */
 	const char *source;		 /* as mounted; borrowed; NULL when not mounted */
@@ -26,7 +30,7 @@ struct pme_fs {
 };
 
 struct pme_fs_owner {
-	struct pme_range range; /* bytes of the filesystem's device */
+	struct pme_range range; /* bytes of fs->dev */
 	enum pme_owner_kind kind;
 	enum pme_certainty certainty;
 	char *detail;		  /* "inode btree", "AG 2 free space header (AGF)"; or NULL */
@@ -62,7 +66,7 @@ extern const struct pme_fs_kind pme_fs_xfs;
 /* The row for @type, or NULL. */
 const struct pme_fs_kind *pme_fs_kind_of(const char *type);
 
-/* Is @dev mounted?  1 and *@ret filled (free with pme_fs_done), 0 no, -errno. */
+/* As pme_topo_fs_find(): 1 and *@ret filled (free with pme_fs_done), 0 no, -errno. */
 int pme_fs_of(const struct pme_topo *topo, const struct pme_dev *dev, struct pme_fs *ret);
 void pme_fs_done(struct pme_fs *fs);
 

@@ -17,6 +17,8 @@ static const struct pme_dm_target *const targets[] = {
 	&pme_dm_linear,
 	&pme_dm_raid,
 	&pme_dm_striped,
+	&pme_dm_thin,
+	&pme_dm_thin_pool,
 };
 
 /* Targets of Linux 6.1 and 6.12 that are known by name only; what is behind "dm-" is the type. */
@@ -38,8 +40,6 @@ static const char *const unfollowed[] = {
 	"dm-snapshot-merge",
 	"dm-snapshot-origin",
 	"dm-switch",
-	"dm-thin",
-	"dm-thin-pool",
 	"dm-unstriped",
 	"dm-vdo",
 	"dm-verity",
@@ -156,6 +156,19 @@ static bool table_names(const struct pme_dev *upper, const struct pme_dev *lower
 	return false;
 }
 
+/*
+ * LVM puts a linear device over an active thin pool, only to keep it open ("vg-pool" over
+ * "vg-pool-tpool").  The bytes are those of the thin volumes.
+ */
+static bool only_keeps_open(const struct pme_dev *upper, const struct pme_dev *lower)
+{
+	size_t len = upper->uuid ? strlen(upper->uuid) : 0, tail = strlen("-pool");
+
+	return len > tail && strncmp(upper->uuid, "LVM-", 4) == 0 &&
+	       strcmp(upper->uuid + len - tail, "-pool") == 0 && lower->kind == PME_DEV_DM &&
+	       lower->n_lines == 1 && strcmp(lower->lines[0].type, "thin-pool") == 0;
+}
+
 static int dm_up(struct pme_stack *stack, const struct pme_dev *upper, const struct pme_dev *lower,
 		 struct pme_range range, struct pme_steps *ret)
 {
@@ -164,6 +177,8 @@ static int dm_up(struct pme_stack *stack, const struct pme_dev *upper, const str
 
 	if (upper->table_error)
 		return say_unreadable(upper, range, ret);
+	if (only_keeps_open(upper, lower))
+		return 0;
 	for (size_t i = 0; i < upper->n_lines; i++) {
 		r = line_up(stack, upper, i, lower, range, ret);
 		if (r < 0)

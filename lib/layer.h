@@ -7,11 +7,11 @@
  * the upper device, or ends the way with an owner of its own (metadata, parity) or with an explicit
  * unknown.  Bytes that up() does not mention are not used by @upper.  down() is the inverse: one
  * step for each place that holds the bytes (each leg of a mirror); an end with copies for bytes
- * that no place holds and only copies give back (a missing member of a stripe).  Both return 0 or -errno;
- * -EINVAL means that what the kernel said makes no sense, and the caller turns it into an explicit
- * unknown. They never log, and read nothing themselves: the snapshot has it, or a map of the stack
- * (map.h), which is read when it is first needed.  @stack may be NULL in tests of layers that need
- * neither.
+ * that no place holds and only copies give back (a missing member of a stripe).  Both return 0 or
+ * -errno; -EINVAL means that what the kernel said makes no sense, and the caller turns it into an
+ * explicit unknown. They never log, and read nothing themselves: the snapshot has it, or a map of
+ * the stack (map.h), which is read when it is first needed.  @stack may be NULL in tests of layers
+ * that need neither.
  *
  * Redundancy: a step may name copies, other places that give the same bytes back.  Layers list only
  * places that they vouch for (in sync, not failed); whether these can be read is judged by
@@ -82,7 +82,8 @@ const struct pme_layer *pme_layer_of(const struct pme_dev *upper);
 /* Made of no other block device?  One that is, is no bottom, also when those are missing. */
 bool pme_dev_is_bottom(const struct pme_dev *dev);
 
-extern const struct pme_layer pme_layer_partition, pme_layer_dm, pme_layer_md, pme_layer_namespace;
+extern const struct pme_layer pme_layer_partition, pme_layer_dm, pme_layer_md, pme_layer_namespace,
+	pme_layer_loop;
 
 /*
  * Append a step that leads on; 0, -ENOMEM, -E2BIG, -EINVAL for an empty or overflowing range.  A
@@ -140,6 +141,7 @@ struct pme_dm_target {
 			 const struct pme_dev *upper, uint64_t upper_start);
 };
 
-extern const struct pme_dm_target pme_dm_linear, pme_dm_raid, pme_dm_striped;
+extern const struct pme_dm_target pme_dm_linear, pme_dm_raid, pme_dm_striped, pme_dm_thin,
+	pme_dm_thin_pool;
 
 #endif

@@ -87,6 +87,16 @@ void pme_log_incomplete(struct pme_log *log, const char *subject, const char *fm
 	va_end(ap);
 }
 
+void pme_log_merge(struct pme_log *log, const struct pme_log *other)
+{
+	for (size_t i = 0; i < other->count; i++)
+		pme_log_add(log, other->messages[i].severity, other->messages[i].subject, "%s",
+			    other->messages[i].text);
+	log->incomplete = log->incomplete || other->incomplete;
+	log->failed = log->failed || other->failed;
+	log->no_memory = log->no_memory || other->no_memory;
+}
+
 void pme_log_done(struct pme_log *log)
 {
 	for (size_t i = 0; i < log->count; i++) {

@@ -44,6 +44,9 @@ void pme_log_add(struct pme_log *log, enum pme_severity severity, const char *su
 void pme_log_incomplete(struct pme_log *log, const char *subject, const char *fmt, ...)
 	_printf_(3, 4);
 
+/* Everything of @other is said in @log, too. */
+void pme_log_merge(struct pme_log *log, const struct pme_log *other);
+
 /* Frees what the log owns, not the log itself. */
 void pme_log_done(struct pme_log *log);
 

@@ -2,17 +2,16 @@
 /*
  * Bytes of a device that no device above it uses and no mounted filesystem holds.
  *
- * The answer comes from what libblkid finds on the device.  Areas of partition tables: UEFI
- * specification 2.10, section 5 (GPT: protective MBR, header and 128 entries of 128 bytes at each
- * end; blocks are those of the disk: queue/logical_block_size).  The surprise: with an MBR each
- * logical partition has a table of its own, somewhere between the partitions.
+ * What libblkid finds on the device chooses a kind (rest.h), or a reason why nobody can tell.  The
+ * surprise: bytes that a kind forgets are told too, as unknown.
  */
 #include <string.h>
 
 #include "climb.h"
-#include "layer.h"
+#include "rest.h"
 
-#define GPT_ENTRIES_BYTES 16384ULL /* 128 entries of 128 bytes */
+/* The table. */
+static const struct pme_rest_kind *const kinds[] = {&pme_rest_gpt, &pme_rest_lvm, &pme_rest_mbr};
 
 struct rest {
 	struct pme_stack *stack;
@@ -50,12 +49,14 @@ static int end_unknown(const struct rest *rest, char *reason)
 	return end_part(rest, rest->range, PME_OWNER_UNKNOWN, NULL, reason) ? 0 : -ENOMEM;
 }
 
-/* A filesystem that is there but not mounted: named, with what to do. */
-static int end_unmounted(const struct rest *rest, const struct pme_probe *probe)
+static bool type_is(const struct pme_probe *probe, const char *type)
 {
-	char *reason = pme_printf("the %s filesystem on %s is not mounted here: mount it to name "
-				  "its files",
-				  probe->type, pme_dev_label(rest->dev));
+	return probe->type && strcmp(probe->type, type) == 0;
+}
+
+/* Unknown bytes of a filesystem that is named, but not asked: 1 or -ENOMEM; takes @reason. */
+static int end_foreign(const struct rest *rest, const struct pme_probe *probe, char *reason)
+{
 	struct pme_top *top;
 
 	if (!reason)
@@ -65,88 +66,49 @@ static int end_unmounted(const struct rest *rest, const struct pme_probe *probe)
 		return -ENOMEM;
 	top->fs_type = strdup(probe->type);
 	top->fs_uuid = probe->uuid ? strdup(probe->uuid) : NULL;
-	return top->fs_type && (top->fs_uuid || !probe->uuid) ? 0 : -ENOMEM;
+	return top->fs_type && (top->fs_uuid || !probe->uuid) ? 1 : -ENOMEM;
 }
 
-static int end_area(const struct rest *rest, uint64_t start, uint64_t end,
-		    enum pme_owner_kind owner, const char *detail)
+/* A filesystem that is there but not mounted: named, with what to do. */
+static int end_unmounted(const struct rest *rest, const struct pme_probe *probe)
 {
-	struct pme_range area = {.start = start, .length = end > start ? end - start : 0};
-	struct pme_range part;
-	char *text;
+	int r = end_foreign(rest, probe,
+			    pme_printf("the %s filesystem on %s is not mounted here: mount it to "
+				       "name its files",
+				       probe->type, pme_dev_label(rest->dev)));
 
-	if (!pme_range_intersect(area, rest->range, &part))
-		return 0;
-	text = strdup(detail);
-	return text && end_part(rest, part, owner, text, NULL) ? 0 : -ENOMEM;
+	return r < 0 ? r : 0;
 }
 
-/* Bytes of a logical block of the disk. */
-static uint64_t logical_block(const struct rest *rest)
+/* Is @dev one of those that the kernel uses for the btrfs @uuid?  Only mounted ones are there. */
+static bool in_btrfs(const struct pme_topo *topo, const char *uuid, const struct pme_dev *dev)
 {
-	uint64_t bytes;
+	_cleanup_free_ char *path = pme_printf("sys/fs/btrfs/%s/devices/%s", uuid, dev->name);
 
-	if (pme_os_read_u64(rest->topo->os, &bytes, "sys/class/block/%s/queue/logical_block_size",
-			    rest->dev->name) < 0 ||
-	    bytes < PME_SECTOR || bytes > 65536)
-		return PME_SECTOR;
-	return bytes;
+	return path && pme_os_exists(topo->os, path) > 0;
 }
 
-/* Are there logical partitions?  Linux numbers them from 5 (block/partitions/msdos.c). */
-static bool has_logical(const struct rest *rest)
+/* A device of a mounted btrfs that is not its first: 1 and said, 0, -ENOMEM. */
+static int end_btrfs(const struct rest *rest, const struct pme_probe *probe)
 {
-	for (size_t i = 0; i < rest->dev->n_uppers; i++) {
-		const struct pme_dev *upper = rest->dev->uppers[i];
-		uint64_t number;
-
-		if (upper->kind == PME_DEV_PARTITION &&
-		    (pme_os_read_u64(rest->topo->os, &number, "sys/class/block/%s/partition",
-				     upper->name) < 0 ||
-		     number > 4))
-			return true;
-	}
-	return false;
-}
-
-/* Bytes between the partitions of an MBR that has logical ones. */
-static int end_between(const struct rest *rest, uint64_t start, uint64_t end)
-{
-	struct pme_range between = {.start = start, .length = end > start ? end - start : 0};
-	struct pme_range part;
-	char *reason;
-
-	if (!pme_range_intersect(between, rest->range, &part))
-		return 0;
-	reason = pme_printf("between the partitions of %s: unused, or a table of a logical "
-			    "partition",
-			    pme_dev_label(rest->dev));
-	return reason && end_part(rest, part, PME_OWNER_UNKNOWN, NULL, reason) ? 0 : -ENOMEM;
-}
-
-/* Between partitions: [0, front) and [back, size) are the table, the rest is nobody's. */
-static int end_partitioned(const struct rest *rest, const struct pme_probe *probe)
-{
-	uint64_t size = rest->dev->size;
-	bool gpt = probe->pttype && strcmp(probe->pttype, "gpt") == 0;
-	uint64_t block = logical_block(rest);
-	uint64_t front = gpt ? pme_min(2 * block + GPT_ENTRIES_BYTES, size) : block;
-	uint64_t back = gpt && size > 2 * front ? size - block - GPT_ENTRIES_BYTES : size;
+	const struct pme_topo *topo = rest->topo;
 	int r;
 
-	if (!probe->pttype || (!gpt && strcmp(probe->pttype, "dos") != 0))
-		return end_unknown(rest, pme_printf("outside of the partitions of %s",
-						    pme_dev_label(rest->dev)));
-	r = end_area(rest, 0, front, PME_OWNER_PARTITION_TABLE,
-		     gpt ? "protective MBR, primary GPT header and entries" : "MBR");
-	if (r == 0 && !gpt && has_logical(rest))
-		return end_between(rest, front, back);
-	if (r == 0)
-		r = end_area(rest, front, back, PME_OWNER_UNUSED, "outside of all partitions");
-	if (r == 0)
-		r = end_area(rest, back, size, PME_OWNER_PARTITION_TABLE,
-			     "backup GPT header and entries");
-	return r;
+	if (!probe->uuid || !type_is(probe, "btrfs") || !in_btrfs(topo, probe->uuid, rest->dev))
+		return 0;
+	for (size_t i = 0; i < topo->n_mounts; i++) {
+		const struct pme_mount *mount = &topo->mounts[i];
+		const struct pme_dev *dev = pme_topo_dev_by_devno(topo, mount->devno);
+
+		if (!dev || strcmp(mount->type, "btrfs") != 0 || !in_btrfs(topo, probe->uuid, dev))
+			continue;
+		r = end_unknown(rest,
+				pme_printf("%s is a device of the btrfs filesystem mounted at "
+					   "%s, which is not followed",
+					   pme_dev_label(rest->dev), mount->target));
+		return r < 0 ? r : 1;
+	}
+	return 0;
 }
 
 static bool has_partitions(const struct pme_dev *dev)
@@ -157,20 +119,11 @@ static bool has_partitions(const struct pme_dev *dev)
 	return false;
 }
 
-static bool type_is(const struct pme_probe *probe, const char *type)
-{
-	return probe->type && strcmp(probe->type, type) == 0;
-}
-
 /* Why the bytes of a device with this content cannot be followed. */
 static char *why_unknown(const struct pme_dev *dev, const struct pme_probe *probe)
 {
 	const char *label = pme_dev_label(dev);
 
-	if (type_is(probe, "LVM2_member"))
-		return pme_printf("LVM physical volume %s: its label, metadata, free extents or a "
-				  "volume that is not active: see pvs --segments",
-				  label);
 	if (type_is(probe, "linux_raid_member"))
 		return pme_printf("%s is a member of an MD array that is not running", label);
 	if (type_is(probe, "crypto_LUKS"))
@@ -191,74 +144,149 @@ static char *why_unknown(const struct pme_dev *dev, const struct pme_probe *prob
 			  label);
 }
 
-/* Does the mount option @key ("rtdev=") of @mount name @dev?  1, 0, -ENOMEM. */
-static int option_names(const struct pme_topo *topo, const struct pme_mount *mount, const char *key,
-			const struct pme_dev *dev)
+/* Not as a filesystem of its own: one without mounts would be called not mounted. */
+static int say_journal(const struct rest *rest, const struct pme_mount *mount,
+		       const struct pme_probe *probe)
 {
-	const char *pos = mount->options;
+	char *detail = pme_printf("external journal of the %s filesystem %s mounted at %s",
+				  mount->type, probe->uuid ? probe->uuid : "", mount->target);
 
-	while (pos && *pos) {
-		size_t len = strcspn(pos, ",");
-
-		if (len > strlen(key) && strncmp(pos, key, strlen(key)) == 0) {
-			_cleanup_free_ char *path = strndup(pos + strlen(key), len - strlen(key));
-
-			if (!path)
-				return -ENOMEM;
-			return pme_topo_dev_by_spec(topo, path) == dev;
-		}
-		pos += len + (pos[len] == ',');
-	}
-	return 0;
+	if (!detail)
+		return -ENOMEM;
+	return end_part(rest, rest->range, PME_OWNER_FS_JOURNAL, detail, NULL) ? 1 : -ENOMEM;
 }
 
-static int say_helper(const struct rest *rest, const char *role, const struct pme_mount *mount)
+/* The device that a mounted ext3 or ext4 keeps its journal on: 1 and said, 0, -ENOMEM. */
+static int end_journal(const struct rest *rest, const char *uuid)
 {
-	int r = end_unknown(rest,
-			    pme_printf("%s is the %s of the %s filesystem mounted at %s, "
-				       "which is not followed",
-				       pme_dev_label(rest->dev), role, mount->type, mount->target));
-
-	return r < 0 ? r : 1;
-}
-
-/* A device that a mounted filesystem uses besides its own: 1 and said, 0, -ENOMEM. */
-static int end_helper(const struct rest *rest)
-{
-	static const struct {
-		const char *key, *role;
-	} options[] = {{"logdev=", "external log"}, {"rtdev=", "realtime device"}};
-
 	for (size_t i = 0; i < rest->topo->n_mounts; i++) {
 		const struct pme_mount *mount = &rest->topo->mounts[i];
+		const struct pme_dev *dev = pme_topo_dev_by_devno(rest->topo, mount->devno);
+		const struct pme_probe *probe;
+		int error;
 
-		for (size_t o = 0; o < PME_ARRAY_SIZE(options); o++) {
-			int r = option_names(rest->topo, mount, options[o].key, rest->dev);
-
-			if (r > 0)
-				return say_helper(rest, options[o].role, mount);
-			if (r < 0)
-				return r;
-		}
+		if (!dev || strncmp(mount->type, "ext", strlen("ext")) != 0)
+			continue;
+		probe = pme_stack_probe(rest->stack, dev, &error);
+		if (!probe)
+			return -ENOMEM;
+		if (error == 0 && probe->journal && strcmp(probe->journal, uuid) == 0)
+			return say_journal(rest, mount, probe);
 	}
 	return 0;
+}
+
+/* One end of a kind, as a top; takes its words. */
+static int end_step(const struct rest *rest, struct pme_step *step)
+{
+	struct pme_top *top;
+
+	if (!pme_step_is_sane(step, rest->range) || step->to)
+		return -EINVAL;
+	top = end_part(rest, step->from, step->owner, pme_take_ptr(step->detail),
+		       pme_take_ptr(step->reason));
+	if (!top)
+		return -ENOMEM;
+	top->certainty = step->certainty;
+	return 0;
+}
+
+static int end_forgotten(const struct rest *rest, const struct pme_range_list *covered)
+{
+	_cleanup_(pme_range_list_done) struct pme_range_list forgotten = {0};
+	int r = pme_range_list_subtract(rest->range, covered, &forgotten);
+
+	for (size_t i = 0; r == 0 && i < forgotten.count; i++) {
+		char *reason = pme_printf("nothing is known of these bytes of %s",
+					  pme_dev_label(rest->dev));
+
+		if (!reason || !end_part(rest, forgotten.items[i], PME_OWNER_UNKNOWN, NULL, reason))
+			r = -ENOMEM;
+	}
+	return r;
+}
+
+/* What @kind says of the range. */
+static int end_kind(const struct rest *rest, const struct pme_rest_kind *kind)
+{
+	_cleanup_(pme_range_list_done) struct pme_range_list covered = {0};
+	_cleanup_(pme_steps_done) struct pme_steps steps = {0};
+	int r = kind->fill(rest->stack, rest->dev, rest->range, &steps);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		return end_unknown(rest,
+				   pme_printf("cannot tell what the '%s' on %s does with it: %s",
+					      kind->type ? kind->type : kind->pttype,
+					      pme_dev_label(rest->dev), strerror(-r)));
+	for (size_t i = 0; r == 0 && i < steps.count; i++) {
+		struct pme_range from = steps.items[i].from;
+
+		r = end_step(rest, &steps.items[i]);
+		if (r == 0)
+			r = pme_range_list_add(&covered, from.start, from.length);
+		if (r == -EINVAL) /* the rest is told as forgotten */
+			break;
+	}
+	pme_range_list_normalize(&covered);
+	return r == 0 || r == -EINVAL ? end_forgotten(rest, &covered) : r;
+}
+
+/* The kind for what was found, or NULL. */
+static const struct pme_rest_kind *find_kind(const struct pme_probe *probe, bool partitioned)
+{
+	for (size_t i = 0; i < PME_ARRAY_SIZE(kinds); i++) {
+		const struct pme_rest_kind *kind = kinds[i];
+
+		if (partitioned && kind->pttype && probe->pttype &&
+		    strcmp(kind->pttype, probe->pttype) == 0)
+			return kind;
+		if (!partitioned && kind->type && type_is(probe, kind->type))
+			return kind;
+	}
+	return NULL;
+}
+
+static int end_jbd(const struct rest *rest, const struct pme_probe *probe)
+{
+	/* the next probe may move this one */
+	_cleanup_free_ char *uuid = strdup(probe->uuid);
+	int r = uuid ? end_journal(rest, uuid) : -ENOMEM;
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return end_unknown(rest, pme_printf("%s is an ext4 journal that no filesystem mounted here "
+					    "uses",
+					    pme_dev_label(rest->dev)));
 }
 
 static int end_probed(const struct rest *rest)
 {
+	bool partitioned = has_partitions(rest->dev);
+	const struct pme_rest_kind *kind;
 	const struct pme_probe *probe;
-	int error = end_helper(rest);
+	int error = 0;
 
-	if (error != 0)
-		return error < 0 ? error : 0;
+	if (pme_rest_is_extended(rest->stack, rest->dev))
+		return end_kind(rest, &pme_rest_mbr);
 	probe = pme_stack_probe(rest->stack, rest->dev, &error);
 	if (!probe)
 		return -ENOMEM;
 	if (error < 0)
 		return end_unknown(rest, pme_printf("cannot find out what is on %s: %s",
 						    pme_dev_label(rest->dev), strerror(-error)));
-	if (has_partitions(rest->dev))
-		return end_partitioned(rest, probe);
+	kind = find_kind(probe, partitioned);
+	if (kind)
+		return end_kind(rest, kind);
+	if (partitioned)
+		return end_unknown(rest, pme_printf("outside of the partitions of %s",
+						    pme_dev_label(rest->dev)));
+	if (type_is(probe, "jbd") && probe->uuid)
+		return end_jbd(rest, probe);
+	error = end_btrfs(rest, probe);
+	if (error != 0)
+		return error < 0 ? error : 0;
 	if (rest->dev->n_uppers == 0 && probe->usage && strcmp(probe->usage, "filesystem") == 0 &&
 	    probe->type)
 		return end_unmounted(rest, probe);

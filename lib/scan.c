@@ -8,6 +8,8 @@
 
 #include "doc.h"
 #include "holders.h"
+#include "scan-claims.h"
+#include "topo-same.h"
 
 /* The reached filesystem on @dev, new when it is met for the first time; NULL without memory. */
 static struct pme_reached_fs *reached_fs(struct pme_scan *scan, const struct pme_dev *dev)
@@ -115,141 +117,6 @@ static int find_holders(struct pme_scan *scan, struct pme_log *log)
 	return count > 0 ? pme_holders_find(scan->topo->os, files, count, log) : 0;
 }
 
-static char *copy_text(const char *text, bool *failed)
-{
-	char *copy = text ? strdup(text) : NULL;
-
-	if (text && !copy)
-		*failed = true;
-	return copy;
-}
-
-/* A way that ended below any filesystem becomes one claim. */
-static int claim_end(struct pme_finding *finding, const struct pme_top *top)
-{
-	struct pme_claim *claim = pme_finding_add_claim(finding, top, 0, top->length);
-	bool failed = false;
-
-	if (!claim)
-		return -ENOMEM;
-	claim->kind = top->owner;
-	claim->certainty = top->certainty;
-	claim->detail = copy_text(top->detail, &failed);
-	claim->reason = copy_text(top->reason, &failed);
-	claim->fs_type = copy_text(top->fs_type, &failed);
-	claim->fs_uuid = copy_text(top->fs_uuid, &failed);
-	return failed ? -ENOMEM : 0;
-}
-
-/* Data behind the end of a file belongs to its last block, but nobody can miss it. */
-static int note_end(struct pme_claim *claim)
-{
-	const struct pme_file *file = claim->file;
-
-	if (claim->kind != PME_OWNER_FILE_DATA || !file || file->mode == 0 || claim->detail ||
-	    claim->file_start + claim->length <= file->size)
-		return 0;
-	claim->behind_end = claim->file_start >= file->size;
-	claim->detail = pme_printf("the file ends at byte %llu%s", (unsigned long long)file->size,
-				   claim->behind_end ? ", before these bytes" : "");
-	return claim->detail ? 0 : -ENOMEM;
-}
-
-/* What is said of the way to the filesystem holds for the owner as well. */
-static int qualify(struct pme_claim *claim, const struct pme_top *top)
-{
-	_cleanup_free_ char *own = pme_take_ptr(claim->reason);
-
-	if (own && top->reason)
-		claim->reason = pme_printf("%s; %s", own, top->reason);
-	else if (top->reason)
-		claim->reason = strdup(top->reason);
-	else
-		claim->reason = pme_take_ptr(own);
-	if (top->certainty != PME_EXACT)
-		claim->certainty = top->certainty;
-	return top->reason && !claim->reason ? -ENOMEM : 0;
-}
-
-/* One owner, as far as it lies in the piece that @top covers. */
-static int claim_owner(struct pme_finding *finding, const struct pme_top *top,
-		       const struct pme_reached_fs *reached, const struct pme_fs_owner *owner)
-{
-	struct pme_range piece = {.start = last_hop(top)->start, .length = top->length};
-	struct pme_range common;
-	struct pme_claim *claim;
-	bool failed = false;
-
-	if (!pme_range_intersect(piece, owner->range, &common))
-		return 0;
-	claim = pme_finding_add_claim(finding, top, common.start - piece.start, common.length);
-	if (!claim)
-		return -ENOMEM;
-	claim->kind = owner->kind;
-	claim->certainty = owner->certainty;
-	claim->fs = &reached->fs;
-	claim->file = owner->file;
-	claim->has_file_start = owner->has_file_start;
-	claim->file_start = owner->file_start + (common.start - owner->range.start);
-	claim->shared = owner->shared;
-	claim->inodes = owner->inodes;
-	claim->n_inodes = owner->n_inodes;
-	claim->detail = copy_text(owner->detail, &failed);
-	claim->reason = copy_text(owner->reason, &failed);
-	if (!failed)
-		failed = qualify(claim, top) < 0;
-	return failed ? -ENOMEM : note_end(claim);
-}
-
-/* Where the range of @reached that holds byte @at begins: no owner of its bytes begins before. */
-static uint64_t asked_start(const struct pme_reached_fs *reached, uint64_t at)
-{
-	const struct pme_range_list *ranges = &reached->ranges;
-	size_t low = 0, high = ranges->count;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (ranges->items[mid].start <= at)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low > 0 ? ranges->items[low - 1].start : 0;
-}
-
-/* The first owner that starts at @start or behind it. */
-static size_t first_owner(const struct pme_fs_result *result, uint64_t start)
-{
-	size_t low = 0, high = result->n_owners;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (result->owners[mid].range.start < start)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
-static int claim_fs(struct pme_scan *scan, struct pme_finding *finding, const struct pme_top *top)
-{
-	const struct pme_reached_fs *reached = reached_fs(scan, last_hop(top)->dev);
-	const struct pme_fs_result *result = &reached->result;
-	uint64_t start = last_hop(top)->start;
-	int r = 0;
-
-	for (size_t i = first_owner(result, asked_start(reached, start));
-	     r == 0 && i < result->n_owners; i++) {
-		if (result->owners[i].range.start >= start + top->length)
-			break;
-		r = claim_owner(finding, top, reached, &result->owners[i]);
-	}
-	return r;
-}
-
 /*
  * Does a finding of a region lie in a namespace that a selected device stands on?  Its bytes may be
  * those of any volume there (sector mode), or metadata that none of them can do without.
@@ -281,6 +148,13 @@ static bool is_selected(const struct pme_scan *scan, const struct pme_top *top)
 	return top->hops[0].dev->kind == PME_DEV_REGION && in_selected_namespace(scan, top);
 }
 
+static int claim_top(struct pme_scan *scan, struct pme_finding *finding, const struct pme_top *top)
+{
+	const struct pme_reached_fs *reached = reached_fs(scan, last_hop(top)->dev);
+
+	return reached ? pme_claim_fs(scan->topo, finding, top, reached) : -ENOMEM;
+}
+
 /* The tops of one bad range, [first, end) in @tops, become a finding, if any is of interest. */
 static int add_finding(struct pme_scan *scan, const struct pme_bad *bad,
 		       const struct pme_tops *tops, size_t first, size_t end)
@@ -302,9 +176,9 @@ static int add_finding(struct pme_scan *scan, const struct pme_bad *bad,
 		if (!is_selected(scan, &tops->items[i]))
 			continue;
 		if (tops->items[i].at_fs)
-			r = claim_fs(scan, finding, &tops->items[i]);
+			r = claim_top(scan, finding, &tops->items[i]);
 		else
-			r = claim_end(finding, &tops->items[i]);
+			r = pme_claim_end(finding, &tops->items[i]);
 	}
 	if (r == 0 && finding->n_claims == 0)
 		findings->count--;
@@ -443,8 +317,8 @@ int pme_scan_snapshot(const struct pme_scan_args *args, struct pme_log *log, str
 	return r;
 }
 
-int pme_scan_run(const struct pme_os *os, const struct pme_scan_args *args, struct pme_log *log,
-		 struct pme_scan *ret)
+static int run_once(const struct pme_os *os, const struct pme_scan_args *args, struct pme_log *log,
+		    struct pme_scan *ret)
 {
 	int r = pme_topo_load(os, log, &ret->topo);
 
@@ -454,6 +328,80 @@ int pme_scan_run(const struct pme_os *os, const struct pme_scan_args *args, stru
 		return r;
 	}
 	return pme_scan_snapshot(args, log, ret);
+}
+
+/* Every device on the way of a claim, once. */
+static int devs_on_ways(const struct pme_scan *scan, struct pme_dev_list *ret)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < scan->findings.count; i++) {
+		const struct pme_finding *finding = &scan->findings.items[i];
+
+		for (size_t c = 0; c < finding->n_claims; c++) {
+			const struct pme_claim *claim = &finding->claims[c];
+
+			for (size_t h = 0; r == 0 && h < claim->n_hops; h++)
+				r = pme_dev_list_add(ret, claim->hops[h].dev);
+		}
+	}
+	return r;
+}
+
+static const struct pme_dev *changed_dev(const struct pme_scan *scan,
+					 const struct pme_dev_list *devs,
+					 const struct pme_topo *now)
+{
+	for (size_t i = 0; i < devs->count; i++)
+		if (!pme_dev_same(scan->topo, devs->items[i], now))
+			return devs->items[i];
+	return NULL;
+}
+
+/* 1 the stack has changed under the scan, and @log says so; 0 it has not; -errno. */
+static int has_changed(const struct pme_os *os, const struct pme_scan *scan, struct pme_log *log)
+{
+	_cleanup_(pme_log_done) struct pme_log quiet = {0};
+	_cleanup_(pme_dev_list_done) struct pme_dev_list devs = {0};
+	const struct pme_dev *dev;
+	struct pme_topo *now;
+	int r = devs_on_ways(scan, &devs);
+
+	if (r < 0 || devs.count == 0)
+		return r;
+	r = pme_topo_load(os, &quiet, &now);
+	if (r < 0)
+		return r;
+	dev = changed_dev(scan, &devs, now);
+	if (dev)
+		pme_log_incomplete(log, pme_dev_label(dev),
+				   "it, or what it stands on, changed while it was looked at, %d "
+				   "times in a row",
+				   PME_SCAN_ATTEMPTS);
+	pme_topo_free(now);
+	return dev != NULL;
+}
+
+int pme_scan_run(const struct pme_os *os, const struct pme_scan_args *args, struct pme_log *log,
+		 struct pme_scan *ret)
+{
+	int r = 0;
+
+	for (int attempt = 1; attempt <= PME_SCAN_ATTEMPTS; attempt++) {
+		_cleanup_(pme_log_done) struct pme_log own = {0}, changes = {0};
+
+		pme_scan_done(ret);
+		*ret = (struct pme_scan){0};
+		r = run_once(os, args, &own, ret);
+		if (r == 0)
+			r = has_changed(os, ret, &changes);
+		if (r == 1 && attempt < PME_SCAN_ATTEMPTS)
+			continue;
+		pme_log_merge(log, &own);
+		pme_log_merge(log, &changes);
+		break;
+	}
+	return r < 0 ? r : 0;
 }
 
 void pme_scan_done(struct pme_scan *scan)

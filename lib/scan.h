@@ -31,6 +31,9 @@ struct pme_scan {
 	struct pme_findings findings;
 };
 
+/* A stack that changes under the scan is read again; this often in all. */
+#define PME_SCAN_ATTEMPTS 4
+
 /*
  * Run.  Without ranges and lists of the user the kernel's lists are taken; with them, only what the
  * user asks about.  0, or -errno of what stopped it, said in @log (-EINVAL: usage).

@@ -189,9 +189,14 @@ int pme_select(const struct pme_topo *topo, char *const *selectors, size_t n_sel
 	return failed;
 }
 
+void pme_dev_list_done(struct pme_dev_list *list)
+{
+	free(list->items);
+	*list = (struct pme_dev_list){0};
+}
+
 void pme_selection_done(struct pme_selection *selection)
 {
-	free(selection->bases.items);
-	free(selection->passing.items);
-	*selection = (struct pme_selection){0};
+	pme_dev_list_done(&selection->bases);
+	pme_dev_list_done(&selection->passing);
 }

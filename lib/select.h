@@ -17,6 +17,7 @@ struct pme_dev_list {
 };
 /* Append unless it is there; 0, -ENOMEM, -E2BIG. */
 int pme_dev_list_add(struct pme_dev_list *list, const struct pme_dev *dev);
+void pme_dev_list_done(struct pme_dev_list *list);
 bool pme_dev_list_has(const struct pme_dev_list *list, const struct pme_dev *dev);
 
 struct pme_selection {

@@ -26,6 +26,7 @@ void pme_probe_done(struct pme_probe *probe)
 	free(probe->usage);
 	free(probe->uuid);
 	free(probe->pttype);
+	free(probe->journal);
 	*probe = (struct pme_probe){0};
 }
 
@@ -49,6 +50,8 @@ static int copy_values(blkid_probe probe, struct pme_probe *ret)
 		r = copy_value(probe, "UUID", &ret->uuid);
 	if (r == 0)
 		r = copy_value(probe, "PTTYPE", &ret->pttype);
+	if (r == 0)
+		r = copy_value(probe, "EXT_JOURNAL", &ret->journal);
 	return r;
 }
 

@@ -50,6 +50,9 @@ static struct pme_dev *free_dev(struct pme_dev *dev)
 	if (dev->md)
 		pme_md_done(dev->md);
 	free(dev->md);
+	if (dev->loop)
+		free(dev->loop->file);
+	free(dev->loop);
 	free(dev->uppers);
 	free(dev->lowers);
 	free(dev);
@@ -238,6 +241,8 @@ static int load_parts(struct pme_topo *topo, struct pme_log *log)
 		r = pme_topo_load_dm(topo, log);
 	if (r == 0)
 		r = pme_topo_load_nd(topo, log);
+	if (r == 0)
+		r = pme_topo_load_loops(topo, log);
 	if (r == 0)
 		r = pme_topo_identify(topo, log);
 	if (r == 0)

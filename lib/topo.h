@@ -83,12 +83,21 @@ struct pme_md {
 	size_t n_components;
 };
 
+/* A loop device with a file behind it (Documentation: sysfs-block-loop, linux/loop.h). */
+struct pme_loop {
+	char *file;	  /* as the kernel says it; " (deleted)" may stand behind it */
+	dev_t file_devno; /* st_dev and st_ino of the file; 0 when they could not be asked */
+	uint64_t file_inode;
+	uint64_t offset; /* byte of the file where the device begins */
+};
+
 /* What libblkid found on a device; every string may be NULL. */
 struct pme_probe {
 	char *type;  /* "xfs", "LVM2_member", "swap" */
 	char *usage; /* "filesystem", "raid", "crypto", "other" */
 	char *uuid;
-	char *pttype; /* "gpt", "dos" */
+	char *pttype;  /* "gpt", "dos" */
+	char *journal; /* uuid of the journal device of an ext3 or ext4 */
 };
 
 struct pme_dev {
@@ -106,8 +115,9 @@ struct pme_dev {
 	const struct pme_region *region; /* of kind REGION */
 	struct pme_dm_line *lines; /* of kind DM; n_lines 0 and table_error set when unreadable */
 	size_t n_lines;
-	int table_error;   /* 0 or -errno: the dm table or md attributes could not be read */
-	struct pme_md *md; /* of kind MD */
+	int table_error;       /* 0 or -errno: the dm table or md attributes could not be read */
+	struct pme_md *md;     /* of kind MD */
+	struct pme_loop *loop; /* of a loop device that is in use */
 	const struct pme_dev **uppers; /* devices stacked directly above, partitions included */
 	size_t n_uppers, alloc_uppers;
 	const struct pme_dev **lowers;
@@ -157,6 +167,24 @@ const struct pme_dev *pme_topo_dev_by_devno(const struct pme_topo *topo, dev_t d
  */
 const struct pme_dev *pme_topo_dev_by_spec(const struct pme_topo *topo, const char *spec);
 
+/* What a device is to its filesystem. */
+enum pme_fs_role {
+	PME_FS_DATA, /* it is the one that is mounted */
+	PME_FS_LOG,
+	PME_FS_REALTIME,
+};
+
+/*
+ * Does @dev belong to a mounted filesystem?  1 and *@ret_main (the device that is mounted) and
+ * *@ret_role; 0 no, -ENOMEM.
+ */
+int pme_topo_fs_find(const struct pme_topo *topo, const struct pme_dev *dev,
+		     const struct pme_dev **ret_main, enum pme_fs_role *ret_role);
+
+/* The device in @role of the filesystem that is mounted as @mount, or NULL. */
+const struct pme_dev *pme_topo_fs_device(const struct pme_topo *topo, const struct pme_mount *mount,
+					 enum pme_fs_role role);
+
 /* The region that @dev lies in: a namespace's device or a region itself; else NULL. */
 const struct pme_region *pme_dev_region(const struct pme_dev *dev);
 
@@ -194,6 +222,7 @@ int pme_topo_load_block(struct pme_topo *topo, struct pme_log *log);
 int pme_topo_load_nd(struct pme_topo *topo, struct pme_log *log);
 int pme_topo_load_dm(struct pme_topo *topo, struct pme_log *log);
 int pme_topo_load_md(struct pme_topo *topo, struct pme_dev *dev, struct pme_log *log);
+int pme_topo_load_loops(struct pme_topo *topo, struct pme_log *log);
 int pme_topo_load_mounts(struct pme_topo *topo, struct pme_log *log);
 /* Sets the identity of every device; what cannot be read is said, and the name is used. */
 int pme_topo_identify(struct pme_topo *topo, struct pme_log *log);

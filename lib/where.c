@@ -15,6 +15,8 @@
 #include "finding.h"
 #include "fs.h"
 #include "os.h"
+#include "scan.h"
+#include "topo-same.h"
 
 struct where {
 	struct pme_stack stack;
@@ -72,15 +74,6 @@ static int refuse(struct where *w, const char *why)
 	return -EOPNOTSUPP;
 }
 
-/* A file on an XFS realtime device has its extents elsewhere (linux/fs.h: FS_XFLAG_REALTIME). */
-static bool is_realtime(int fd)
-{
-	struct fsxattr attr = {0};
-
-	return pme_os_ioctl(fd, FS_IOC_FSGETXATTR, &attr) >= 0 &&
-	       (attr.fsx_xflags & FS_XFLAG_REALTIME);
-}
-
 /* The last block of a file is its own as a whole, also behind the end of the file. */
 static uint64_t last_block_end(int fd, uint64_t size)
 {
@@ -111,8 +104,11 @@ static int find_device(struct where *w)
 			    "extents of %s filesystems are not bytes of their device", fs.type);
 		return -EOPNOTSUPP;
 	}
-	if (strcmp(fs.type, "xfs") == 0 && is_realtime(w->fd))
-		return refuse(w, "its data is on the realtime device of the filesystem");
+	if (strcmp(fs.type, "xfs") == 0 && pme_fd_is_realtime(w->fd))
+		w->dev = pme_topo_fs_device(w->topo, fs.mounts[0], PME_FS_REALTIME);
+	if (!w->dev)
+		return refuse(w, "its data is on a realtime device that is not found by the name "
+				 "in the mount options");
 	if (w->range.length == UINT64_MAX) {
 		w->range.length = size;
 	} else if (pme_range_end(w->range) > last_block_end(w->fd, size)) {
@@ -172,7 +168,7 @@ static void add_piece(struct where *w, const struct pme_extent *extent, struct p
 	pme_json_bool(object, "shared", extent->shared);
 	pme_json_text(object, "reason", way ? way->reason : NULL);
 	pme_json_append(w->pieces, object);
-	if (way && way->reason)
+	if (way && way->reason && !way->known)
 		pme_log_incomplete(w->log, w->path, "%s", way->reason);
 }
 
@@ -233,32 +229,55 @@ static int locate(struct where *w, struct json_object *doc)
 	return add_extents(w);
 }
 
+/* The same with one snapshot: 1 when the stack has changed meanwhile, 0 or -errno. */
+static int locate_once(struct where *w, const struct pme_os *os, struct json_object *doc)
+{
+	_cleanup_(pme_log_done) struct pme_log quiet = {0};
+	struct pme_topo *topo, *now = NULL;
+	int r = pme_topo_load(os, w->log, &topo);
+
+	if (r < 0) {
+		pme_log_add(w->log, PME_ERROR, "/sys",
+			    "cannot read the devices of this machine: %s", strerror(-r));
+		return r;
+	}
+	w->topo = topo;
+	w->stack = (struct pme_stack){.topo = topo};
+	r = locate(w, doc);
+	if (r == 0)
+		r = pme_topo_load(os, &quiet, &now);
+	if (r == 0)
+		r = !pme_dev_same(topo, w->dev, now);
+	pme_topo_free(now);
+	pme_stack_done(&w->stack);
+	pme_topo_free(topo);
+	return r;
+}
+
 int pme_where(const struct pme_os *os, const char *spec, struct pme_log *log,
 	      struct json_object *doc)
 {
-	struct where w = {.log = log};
 	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int fd = -1;
-	struct pme_topo *topo = NULL;
+	struct pme_range range;
 	int r;
 
 	pme_where_json_empty(doc);
-	w.pieces = pme_json_get(doc, "pieces");
-	r = open_file(spec, log, &path, &fd, &w.range);
-	if (r < 0)
-		return r;
-	r = pme_topo_load(os, log, &topo);
-	if (r < 0) {
-		pme_log_add(log, PME_ERROR, "/sys", "cannot read the devices of this machine: %s",
-			    strerror(-r));
-		return r;
+	r = open_file(spec, log, &path, &fd, &range);
+	for (int attempt = 1; r >= 0 && attempt <= PME_SCAN_ATTEMPTS; attempt++) {
+		_cleanup_(pme_log_done) struct pme_log own = {0};
+		struct where w = {.log = &own, .path = path, .fd = fd, .range = range};
+
+		pme_where_json_empty(doc);
+		w.pieces = pme_json_get(doc, "pieces");
+		r = locate_once(&w, os, doc);
+		if (r == 1 && attempt < PME_SCAN_ATTEMPTS)
+			continue;
+		pme_log_merge(log, &own);
+		if (r == 1)
+			pme_log_incomplete(log, path,
+					   "what it lies on changed while it was looked at");
+		break;
 	}
-	w.topo = topo;
-	w.stack.topo = topo;
-	w.path = path;
-	w.fd = fd;
-	r = locate(&w, doc);
-	pme_stack_done(&w.stack);
-	pme_topo_free(topo);
-	return r;
+	return r < 0 ? r : 0;
 }

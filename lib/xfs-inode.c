@@ -9,6 +9,7 @@
 #include "xfs-inode.h"
 
 #include <endian.h>
+#include <fcntl.h>
 #include <linux/dqblk_xfs.h>
 #include <string.h>
 #include <sys/quota.h>
@@ -18,6 +19,7 @@
 
 #define CHUNK_INODES 64	       /* XFS_INODES_PER_CHUNK */
 #define INUMBERS_RECORDS 64    /* per ioctl */
+#define HANDLE_INO64 0x81      /* file handle type of XFS: 64-bit number, 32-bit generation */
 #define GEOM_PARENT (1U << 25) /* XFS_FSOP_GEOM_FLAGS_PARENT, Linux 6.10 */
 #define GEOM_ZONED (1U << 27)  /* XFS_FSOP_GEOM_FLAGS_ZONED, Linux 6.15 */
 
@@ -52,7 +54,9 @@ static bool is_sane(const struct xfs_fsop_geom *raw)
 	       is_power(raw->inodesize, 256, 2048) && raw->inodesize <= raw->blocksize &&
 	       raw->agblocks > 0 && raw->agcount > 0 &&
 	       raw->datablocks <= (uint64_t)raw->agblocks * raw->agcount &&
-	       raw->datablocks <= UINT64_MAX / raw->blocksize;
+	       raw->datablocks <= UINT64_MAX / raw->blocksize &&
+	       raw->rtblocks <= UINT64_MAX / raw->blocksize &&
+	       raw->rtextsize <= UINT32_MAX / raw->blocksize;
 }
 
 int pme_xfs_geo_read(int fd, struct pme_xfs_geo *ret)
@@ -72,6 +76,9 @@ int pme_xfs_geo_read(int fd, struct pme_xfs_geo *ret)
 		.ag_count = raw.agcount,
 		.agino_bits = log2_up(raw.agblocks) + log2_up(raw.blocksize / raw.inodesize),
 		.size = raw.datablocks * raw.blocksize,
+		.log_size = (uint64_t)raw.logblocks * raw.blocksize,
+		.rt_size = raw.rtblocks * raw.blocksize,
+		.rt_extent = raw.rtextsize * raw.blocksize,
 		.has_rmap = raw.flags & XFS_FSOP_GEOM_FLAGS_RMAPBT,
 		.has_parents = raw.flags & GEOM_PARENT,
 		.is_zoned = raw.flags & GEOM_ZONED,
@@ -114,8 +121,7 @@ static int bulkstat(int fd, uint64_t ino, uint32_t flags, struct xfs_bulkstat *r
 	return req->hdr.ocount > 0;
 }
 
-/* Errors of one inode that is damaged, not of the call. */
-static bool is_damage(int error)
+bool pme_xfs_is_damage(int error)
 {
 	return error == -EIO || error == -ENODATA || error == -EUCLEAN || error == -EBADMSG;
 }
@@ -126,7 +132,7 @@ int pme_xfs_inode_stat(int fd, struct pme_xfs_inode *inode)
 	int r = bulkstat(fd, inode->ino, 0, &raw);
 
 	*inode = (struct pme_xfs_inode){.ino = inode->ino};
-	if (is_damage(r)) {
+	if (pme_xfs_is_damage(r)) {
 		inode->error = r;
 		return 0;
 	}
@@ -140,6 +146,23 @@ int pme_xfs_inode_stat(int fd, struct pme_xfs_inode *inode)
 	inode->mode = raw.bs_mode;
 	inode->size = raw.bs_size;
 	return 0;
+}
+
+int pme_xfs_inode_open(int fd, uint64_t ino, uint32_t gen, int flags)
+{
+	_cleanup_free_ struct file_handle *handle = NULL;
+	const struct {
+		uint64_t ino;
+		uint32_t gen;
+	} __attribute__((packed)) fid = {.ino = ino, .gen = gen};
+
+	handle = calloc(1, sizeof(*handle) + sizeof(fid));
+	if (!handle)
+		return -ENOMEM;
+	handle->handle_bytes = sizeof(fid);
+	handle->handle_type = HANDLE_INO64;
+	memcpy(handle->f_handle, &fid, sizeof(fid));
+	return pme_os_open_handle(fd, handle, flags);
 }
 
 int pme_xfs_inode_root(int fd, struct pme_xfs_inode *ret)
@@ -207,6 +230,31 @@ int pme_xfs_inodes_allocated(int fd, uint64_t first, uint64_t last, struct pme_x
 		r = read_chunks(fd, req, first, last, ret);
 	} while (r > 0);
 	return r;
+}
+
+int pme_xfs_inode_next(int fd, uint64_t ino, uint64_t *ret)
+{
+	_cleanup_free_ struct xfs_inumbers_req *req = calloc(1, XFS_INUMBERS_REQ_SIZE(1));
+	uint64_t from = ino - pme_min(ino, CHUNK_INODES - 1);
+
+	if (!req)
+		return -ENOMEM;
+	for (;;) {
+		int r;
+
+		memset(&req->hdr, 0, sizeof(req->hdr));
+		req->hdr.ino = from;
+		req->hdr.icount = 1;
+		r = pme_os_ioctl(fd, XFS_IOC_INUMBERS, req);
+		if (r < 0 || req->hdr.ocount == 0 || req->hdr.ino <= from)
+			return r;
+		from = req->hdr.ino;
+		for (unsigned int i = 0; i < CHUNK_INODES; i++) {
+			*ret = req->inumbers[0].xi_startino + i;
+			if (*ret >= ino && (req->inumbers[0].xi_allocmask >> i & 1))
+				return 1;
+		}
+	}
 }
 
 int pme_xfs_inodes_add(struct pme_xfs_inodes *inodes, uint64_t ino)

@@ -18,6 +18,9 @@ struct pme_xfs_geo {
 	uint32_t ag_blocks, ag_count;
 	unsigned int agino_bits; /* bits of an inode number below the AG number */
 	uint64_t size;		 /* bytes of the data section */
+	uint64_t log_size;	 /* bytes of the log */
+	uint64_t rt_size;	 /* bytes of the realtime section */
+	uint32_t rt_extent;	 /* bytes */
 	bool has_rmap, has_parents, is_zoned;
 };
 
@@ -52,8 +55,17 @@ void pme_xfs_geo_inodes(const struct pme_xfs_geo *geo, struct pme_range range, u
 /* Fill in all but the number of the inode inode->ino: 0, or -errno when BULKSTAT does not work. */
 int pme_xfs_inode_stat(int fd, struct pme_xfs_inode *inode);
 
+/* Open the inode @ino, @gen of the filesystem of @fd by its handle: a descriptor or -errno. */
+int pme_xfs_inode_open(int fd, uint64_t ino, uint32_t gen, int flags);
+
 /* The root directory, whatever is mounted: 0 or -errno. */
 int pme_xfs_inode_root(int fd, struct pme_xfs_inode *ret);
+
+/* The first allocated inode from @ino on: 1 and *@ret, 0 there is none, -errno. */
+int pme_xfs_inode_next(int fd, uint64_t ino, uint64_t *ret);
+
+/* Errors of one inode that is damaged, not of the call. */
+bool pme_xfs_is_damage(int error);
 
 /* Append the number of every allocated inode in [@first, @last]: 0 or -errno. */
 int pme_xfs_inodes_allocated(int fd, uint64_t first, uint64_t last, struct pme_xfs_inodes *ret);

@@ -28,6 +28,7 @@ static const struct special {
 	{FMR_OWN_FREE, PME_OWNER_FREE, NULL, false},
 	{FMR_OWN_METADATA, PME_OWNER_FS_METADATA, NULL, false},
 	{XFS_FMR_OWN_LOG, PME_OWNER_FS_JOURNAL, "internal log", false},
+	{XFS_FMR_OWN_FS, PME_OWNER_FS_METADATA, "superblock of a realtime group", false},
 	{XFS_FMR_OWN_AG, PME_OWNER_FS_METADATA, "free space or reverse map btree, or free list",
 	 true},
 	{XFS_FMR_OWN_INOBT, PME_OWNER_FS_METADATA, "inode btree", true},
@@ -172,10 +173,28 @@ static const struct special *find_special(uint64_t owner)
 	return NULL;
 }
 
+/* Realtime extents in use, but not by a file that was found. */
+static int make_unmapped(const struct making *making, const struct pme_xfs_piece *piece)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t unread = making->state->unread;
+
+	if (unread == 0)
+		return pme_xfs_owners_unknown(piece->range,
+					      "in use on the realtime device, but no file maps it",
+					      making->result);
+	text = pme_printf("in use on the realtime device by none of the files that can be read, "
+			  "and %zu cannot",
+			  unread);
+	return text ? pme_xfs_owners_unknown(piece->range, text, making->result) : -ENOMEM;
+}
+
 static int make_unknown(const struct making *making, const struct pme_xfs_piece *piece)
 {
 	_cleanup_free_ char *text = NULL;
 
+	if (piece->owner == FMR_OWN_UNKNOWN && making->view->role == PME_FS_REALTIME)
+		return make_unmapped(making, piece);
 	if (piece->owner == FMR_OWN_UNKNOWN)
 		return pme_xfs_owners_unknown(piece->range, pme_xfs_unknown_reason(making->view),
 					      making->result);
@@ -190,14 +209,16 @@ static int make_special(const struct making *making, const struct pme_xfs_piece 
 	uint32_t ag = pme_xfs_geo_ag(&making->view->geo, piece->range.start);
 	struct pme_fs_owner *owner;
 
-	if (piece->owner == XFS_FMR_OWN_FS)
+	if (piece->owner == XFS_FMR_OWN_FS && making->view->role == PME_FS_DATA)
 		return make_headers(making, piece);
 	if (!special)
 		return make_unknown(making, piece);
 	owner = add_owner(making->result, piece->range, special->kind);
 	if (!owner)
 		return -ENOMEM;
-	if (special->detail)
+	if (piece->owner == XFS_FMR_OWN_LOG && making->view->role == PME_FS_LOG)
+		owner->detail = strdup("external log");
+	else if (special->detail)
 		owner->detail = special->per_ag ? pme_printf("AG %u %s", ag, special->detail)
 						: strdup(special->detail);
 	if (special->detail && !owner->detail)

@@ -9,6 +9,8 @@
 
 #include <xfs/xfs.h>
 
+#include "xfs-realtime.h"
+
 int pme_xfs_view_probe(const struct pme_xfs_view *view)
 {
 	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records = {0};
@@ -24,39 +26,131 @@ int pme_xfs_view_probe(const struct pme_xfs_view *view)
 	return 0;
 }
 
-/* The blocks around @bad, which lies inside the filesystem. */
-static struct pme_range window_around(const struct pme_xfs_geo *geo, struct pme_range bad)
+void pme_xfs_view_aim(struct pme_xfs_view *view, const struct pme_fs *fs)
 {
-	uint64_t block = geo->block_size;
-	uint64_t start = bad.start / block, end = (pme_range_end(bad) + block - 1) / block + 1;
+	const struct pme_xfs_geo *geo = &view->geo;
 
-	start = start > 0 ? start - 1 : 0;
-	end = pme_min(end, geo->size / block);
-	return (struct pme_range){start * block, (end - start) * block};
+	view->role = fs->role;
+	view->asked = fs->dev->devno;
+	view->unit = geo->block_size;
+	view->size = geo->size;
+	if (fs->role == PME_FS_LOG) {
+		view->size = geo->log_size;
+	} else if (fs->role == PME_FS_REALTIME) {
+		view->size = geo->rt_size;
+		view->unit = pme_max(geo->rt_extent, geo->block_size);
+	}
 }
 
-static int take_inside(const struct pme_xfs_view *view, struct pme_range bad,
+/*
+ * The blocks around @bad, which lies inside the filesystem.  Of an external log the kernel tells
+ * nothing unless it is asked from its first byte on.
+ */
+static struct pme_range window_around(const struct pme_xfs_view *view, struct pme_range bad)
+{
+	uint64_t unit = view->unit, start = bad.start / unit;
+	uint64_t end = ((pme_range_end(bad) - 1) / unit + 2) * unit;
+
+	start = start > 0 && view->role != PME_FS_LOG ? start - 1 : 0;
+	end = pme_min(end, view->size);
+	return (struct pme_range){start * unit, end - start * unit};
+}
+
+static bool inside_of(const struct pme_xfs_view *view, struct pme_range bad, struct pme_range *ret)
+{
+	return pme_range_intersect(bad, (struct pme_range){.length = view->size}, ret);
+}
+
+static int read_records(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
+			struct pme_xfs_records *ret)
+{
+	struct pme_range inside;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ranges->count; i++)
+		if (inside_of(view, ranges->items[i], &inside))
+			r = pme_xfs_fsmap_read(view->fd, view->asked, window_around(view, inside),
+					       ret);
+	return r;
+}
+
+static int add_behind(const struct pme_xfs_view *view, struct pme_range bad,
+		      struct pme_xfs_pieces *ret)
+{
+	struct pme_range behind = {.start = view->size, .length = UINT64_MAX - view->size};
+	struct pme_xfs_piece piece = {.owner = PME_XFS_OWN_BEHIND, .flags = FMR_OF_SPECIAL_OWNER};
+
+	if (!pme_range_intersect(bad, behind, &piece.range))
+		return 0;
+	return pme_xfs_pieces_add(ret, &piece);
+}
+
+/* Pieces of all @ranges by @records, with @rest where there is none. */
+static int make_pieces(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
+		       const struct pme_xfs_records *records, uint64_t rest,
 		       struct pme_xfs_pieces *ret)
+{
+	struct pme_range inside;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ranges->count; i++) {
+		if (inside_of(view, ranges->items[i], &inside))
+			r = pme_xfs_fsmap_pieces(records, inside, rest, ret);
+		if (r == 0)
+			r = add_behind(view, ranges->items[i], ret);
+	}
+	return r;
+}
+
+static int take_range(const struct pme_xfs_view *view, const struct pme_range_list *one,
+		      struct pme_xfs_pieces *ret)
 {
 	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records = {0};
 	uint64_t rest = view->knows_owners ? FMR_OWN_FREE : FMR_OWN_UNKNOWN;
-	int r = pme_xfs_fsmap_read(view->fd, view->devno, window_around(&view->geo, bad), &records);
+	int r = read_records(view, one, &records);
 
-	return r < 0 ? r : pme_xfs_fsmap_pieces(&records, bad, rest, ret);
+	return r < 0 ? r : make_pieces(view, one, &records, rest, ret);
 }
 
-static int take_range(const struct pme_xfs_view *view, struct pme_range bad,
-		      struct pme_xfs_pieces *ret)
+static bool has_unknown(const struct pme_xfs_pieces *pieces)
 {
-	struct pme_range inside = {.length = view->geo.size};
-	struct pme_range behind = {.start = view->geo.size, .length = UINT64_MAX - view->geo.size};
-	struct pme_xfs_piece piece = {.owner = PME_XFS_OWN_BEHIND, .flags = FMR_OF_SPECIAL_OWNER};
+	for (size_t i = 0; i < pieces->count; i++)
+		if ((pieces->items[i].flags & FMR_OF_SPECIAL_OWNER) &&
+		    pieces->items[i].owner == FMR_OWN_UNKNOWN)
+			return true;
+	return false;
+}
+
+/* What the kernel only knows to be in use is looked for in all files, once for all ranges. */
+static int take_realtime(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
+			 struct pme_xfs_state *ret)
+{
+	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records = {0};
+	int r = read_records(view, ranges, &records);
+
+	if (r == 0)
+		r = make_pieces(view, ranges, &records, FMR_OWN_UNKNOWN, &ret->pieces);
+	if (r < 0 || !has_unknown(&ret->pieces))
+		return r;
+	r = pme_xfs_realtime_sweep(view->fd, ranges, &records, &ret->unread);
+	if (r < 0)
+		return r;
+	pme_xfs_pieces_done(&ret->pieces);
+	return make_pieces(view, ranges, &records, FMR_OWN_UNKNOWN, &ret->pieces);
+}
+
+static int take_pieces(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
+		       struct pme_xfs_state *ret)
+{
 	int r = 0;
 
-	if (pme_range_intersect(bad, inside, &inside))
-		r = take_inside(view, inside, ret);
-	if (r == 0 && pme_range_intersect(bad, behind, &piece.range))
-		r = pme_xfs_pieces_add(ret, &piece);
+	if (view->role == PME_FS_REALTIME)
+		return take_realtime(view, ranges, ret);
+	for (size_t i = 0; r == 0 && i < ranges->count; i++) {
+		const struct pme_range_list one = {.items = &ranges->items[i], .count = 1};
+
+		r = take_range(view, &one, &ret->pieces);
+	}
 	return r;
 }
 
@@ -94,10 +188,8 @@ static int take_inodes(const struct pme_xfs_view *view, struct pme_xfs_state *st
 int pme_xfs_state_take(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
 		       struct pme_xfs_state *ret)
 {
-	int r = 0;
+	int r = take_pieces(view, ranges, ret);
 
-	for (size_t i = 0; r == 0 && i < ranges->count; i++)
-		r = take_range(view, ranges->items[i], &ret->pieces);
 	return r < 0 ? r : take_inodes(view, ret);
 }
 

@@ -6,6 +6,7 @@
 #ifndef PME_XFS_STATE_H
 #define PME_XFS_STATE_H
 
+#include "fs.h"
 #include "xfs-fsmap.h"
 #include "xfs-inode.h"
 
@@ -13,10 +14,15 @@
 #define PME_XFS_OWN_BEHIND FMR_OWNER('P', 1)
 
 struct pme_xfs_view {
-	int clone; /* detached mount, or -1 */
-	int fd;	   /* its directory; any ioctl goes here */
-	dev_t devno;
+	int clone;   /* detached mount, or -1 */
+	int fd;	     /* its directory; any ioctl goes here */
+	dev_t devno; /* of the filesystem, as files have it */
 	struct pme_xfs_geo geo;
+	/* the device asked about: */
+	enum pme_fs_role role;
+	dev_t asked;
+	uint64_t size;	   /* bytes of it that the filesystem uses */
+	uint32_t unit;	   /* bytes: it is allocated in pieces of these */
 	bool knows_owners; /* has the reverse map, and the kernel lets us see it */
 	bool is_root;	   /* @fd is the root of the filesystem, not a subdirectory */
 };
@@ -24,7 +30,11 @@ struct pme_xfs_view {
 struct pme_xfs_state {
 	struct pme_xfs_pieces pieces; /* sorted by place */
 	struct pme_xfs_inodes inodes; /* owners, and what lies in bad inode chunks; sorted */
+	size_t unread; /* inodes that could not be asked for their realtime extents */
 };
+
+/* Set what depends on the role of the device; the geometry must be there. */
+void pme_xfs_view_aim(struct pme_xfs_view *view, const struct pme_fs *fs);
 
 /*
  * Ask the kernel: does it name owners (1), or only free space (0: no reverse map, or no

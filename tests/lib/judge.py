@@ -8,6 +8,7 @@
     daddrs --scan S                               filesystem sectors of the claims, for xfs_db
     where  --manifest M --where W... --root DIR... --truth DEVICE=FILE... [--whole] [--status N]
     locate --manifest M --truth DEVICE=FILE --path P --offset N   the sector of these bytes
+    fails  --scan S --top DEVICE --failing FILE [--min N]   what fails on top is what is claimed
     facts  --scan S                               claims, paths, holders, messages as lines
     invariants DOC [--status N]
     schema DOC DIR
@@ -25,6 +26,7 @@ import re
 import sys
 
 sys.dont_write_bytecode = True
+import fails  # noqa: E402
 import invariants  # noqa: E402
 import truth  # noqa: E402
 from truth import SECTOR  # noqa: E402
@@ -327,6 +329,18 @@ def judge_daddrs(options):
     return ()
 
 
+# ---- fails ----
+
+def judge_fails(options):
+    with open(options.failing, encoding="ascii") as lines:
+        failing = {int(line) for line in lines}
+    doc = load(options.scan)
+    yield from invariants.check_scan(doc, options.status)
+    yield from fails.check(doc, options.top, failing)
+    if len(failing) < options.min:
+        yield f"only {len(failing)} sectors fail, not {options.min}"
+
+
 # ---- where ----
 
 def where_file(doc, manifest, roots):
@@ -336,9 +350,10 @@ def where_file(doc, manifest, roots):
 
 def piece_sector(manifest, media, file, piece, offset):
     """One whole sector of a piece of data: is it on the media where the piece says?"""
-    wanted, hop = file.identity(offset), piece["via"][0]
+    wanted = file.identity(offset)
     if wanted is None:
         return
+    hop = next((h for h in piece["via"] if h["device"] in media), piece["via"][0])
     place = hop["start"] + offset - piece["range"]["start"]
     raw = media.get(hop["device"], {}).get(place // SECTOR)
     if place % SECTOR or raw is None or raw.identity != wanted:
@@ -447,7 +462,8 @@ def judge_schema(options):
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("oracle", "scan", "fsmap", "daddrs", "where", "locate", "facts"):
+    for name in ("oracle", "scan", "fsmap", "daddrs", "where", "locate", "facts",
+                 "fails"):
         command = commands.add_parser(name)
         command.add_argument("--manifest")
         command.add_argument("--scan")
@@ -455,6 +471,7 @@ def parse():
         command.add_argument("--fsmap")
         command.add_argument("--top")
         command.add_argument("--db")
+        command.add_argument("--failing")
         command.add_argument("--root", nargs="+", default=[])
         command.add_argument("--truth", nargs="+", default=[])
         command.add_argument("--path")

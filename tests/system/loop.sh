@@ -50,6 +50,7 @@ new_loop()
 	truncate -s "$1" "$image"
 	LOOP=$(losetup -P --show -f "$image") || exit
 	DISK=${LOOP##*/}
+	export BOTTOM=$DISK # for inverse.py
 	loops+=("$LOOP")
 }
 

@@ -253,7 +253,6 @@ static const struct {
 	bool uses[3]; /* is an unknown said for lower device i? */
 } unfollowed[] = {
 	{"crypt", "aes-xts-plain64 0123456789abcdef 0 259:1 4096", "dm-crypt", {0, 1, 0}},
-	{"thin", "259:0 7", "dm-thin", {1, 0, 0}},
 	{"mirror", "disk 2 259:2 1024 2 259:0 0 259:1 0", "dm-mirror", {1, 1, 1}},
 	{"vdo", "V4 /dev/pmem0 262144 4096 32768 16380", "dm-vdo", {1, 1, 1}},
 	{"verity", "1 259:0 259:2 4096", "dm-verity", {1, 0, 1}},
