@@ -21,21 +21,8 @@ stack_members()
 	echo pmem0:2048 pmem0:253952 pmem0:505856 pmem1:4096 pmem1:256000 pmem1:507904
 }
 
-# Parity over blank members would be the data itself.
-make_noise()
-{
-	local disk
-	[[ ! -e /tmp/noise ]] || return 0
-	head -c 1053217 /dev/urandom >/tmp/noise
-	for disk in "$D0" "$D1"; do
-		while cat /tmp/noise; do :; done 2>/dev/null | dd of="$disk" bs=1M iflag=fullblock \
-			oflag=direct status=none 2>/dev/null
-	done
-}
-
 make_members()
 {
-	make_noise
 	partition "$D0" <<-'END' && partition "$D1" <<-'END'
 	label: gpt
 	start=2048, size=250000
