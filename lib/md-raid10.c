@@ -126,7 +126,8 @@ static int find_virtual(const struct shape *s, uint64_t slot, uint64_t at, uint6
 
 		if (at < f * s->stride)
 			break;
-		if (s->offset && row % s->far != f)
+		/* one fraction of the member, or one row, for each far copy */
+		if (s->offset ? row % s->far != f : at - f * s->stride >= s->stride)
 			continue;
 		row = s->offset ? row / s->far : (at - f * s->stride) / s->chunk;
 		for (uint64_t disk = 0; disk < s->disks; disk++) {

@@ -92,7 +92,7 @@ def claims_at(doc, device, sector):
     return found
 
 
-CERTAINTY = "exact"  # what claims on data must be; --certainty
+CERTAINTY = {"exact"}  # what claims on data may be; --certainty
 
 
 def said_of(claims, roots):
@@ -103,7 +103,7 @@ def said_of(claims, roots):
         if owner["kind"] != "file-data":
             complaints.append(f"live data is called {owner['kind']}")
             continue
-        if claim["certainty"] != CERTAINTY:
+        if claim["certainty"] not in CERTAINTY:
             complaints.append(f"certainty {claim['certainty']}: {claim['reason']}")
         said.append((frozenset(names(owner, roots)), owner["range"]["start"] + skip))
     return said, complaints
@@ -171,12 +171,37 @@ def judge_rest(manifest, raw, claims, roots, _partial):
                     yield f"{raw.kind} sector is called {owner['kind']} of {name}"
 
 
+def row_of(device, sector, members):
+    """The place within its member, which is the same in the whole row of a stripe."""
+    starts = [int(start) for name, _, start in (m.partition(":") for m in members)
+              if name == device and int(start) <= sector]
+    return sector - max(starts) if starts else None
+
+
+def crowded(options, manifest):
+    """A function that says of a sector whether another one of its row, or a copy of it, was asked
+    about as well: then both are bad, and nothing is promised of its certainty."""
+    rows, copies = collections.Counter(), collections.Counter()
+    for device, sectors in truths(options, manifest).items():
+        for raw in sectors.values():
+            rows[row_of(device, raw.sector, options.members)] += 1
+            copies[raw.identity] += 1
+    rows[None] = copies[None] = 0
+    return lambda device, raw: (rows[row_of(device, raw.sector, options.members)] > 1
+                                or copies[raw.identity] > 1)
+
+
 def judge_scan(options):
+    global CERTAINTY
     manifest, doc = truth.Manifest(options.manifest), load(options.scan)
     yield from invariants.check_scan(doc, options.status)
     judged = collections.Counter()
+    both_bad = crowded(options, manifest)
     for device, sectors in truths(options, manifest).items():
         for raw in sectors.values():
+            CERTAINTY = {options.certainty}
+            if options.certainty == "redundant" and both_bad(device, raw):
+                CERTAINTY = {"redundant", "exact"}
             claims = claims_at(doc, device, raw.sector)
             judge = judge_data if raw.kind == "data" else judge_rest
             judged[raw.kind] += 1
@@ -474,6 +499,7 @@ def parse():
         command.add_argument("--status", type=int)
         command.add_argument("--min", type=int, default=1)
         command.add_argument("--certainty", default="exact")
+        command.add_argument("--members", nargs="*", default=[])
     command = commands.add_parser("invariants")
     command.add_argument("document")
     command.add_argument("--status", type=int)
@@ -485,8 +511,6 @@ def parse():
 
 def main():
     options = parse()
-    global CERTAINTY
-    CERTAINTY = getattr(options, "certainty", "exact")
     complaints = 0
     try:
         for text in globals()["judge_" + options.command](options):

@@ -16,6 +16,11 @@ stack_names()
 		raid1-degraded raid6-degraded
 }
 
+stack_members()
+{
+	echo pmem0:2048 pmem0:253952 pmem0:505856 pmem1:4096 pmem1:256000 pmem1:507904
+}
+
 make_members()
 {
 	partition "$D0" <<-'END' && partition "$D1" <<-'END'
