@@ -11,6 +11,7 @@
 #include <xfs/xfs.h>
 
 #include "xfs-fsmap.h"
+#include "xfs-inode.h"
 
 /*
  * Append the extents of all realtime files that meet the normalized @ranges, as GETFSMAP would
@@ -18,6 +19,13 @@
  */
 int pme_xfs_realtime_sweep(int fd, const struct pme_range_list *ranges, struct pme_xfs_records *ret,
 			   size_t *unread);
+
+/*
+ * The same of the inodes @owners only: what a sweep found may have changed, which costs no second
+ * one.  Those that cannot be asked any more have no extents.
+ */
+int pme_xfs_realtime_again(int fd, const struct pme_xfs_inodes *owners,
+			   const struct pme_range_list *ranges, struct pme_xfs_records *ret);
 
 /* Extents as GETBMAPX answers in @map: @map[0] is the request.  0, -EPROTO, -ENOMEM. */
 int pme_xfs_realtime_extents(const struct getbmapx *map, size_t room, uint64_t ino,
