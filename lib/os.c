@@ -9,10 +9,12 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/quota.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #define READ_STEP 4096
 
@@ -179,6 +181,43 @@ int pme_os_pread(int fd, void *buf, size_t size, uint64_t offset)
 		done += n > 0 ? (size_t)n : 0;
 	}
 	return 0;
+}
+
+int pme_os_open_record(const struct pme_os *os, const char *dir, const char *path)
+{
+	int fd;
+
+	if (mkdirat(os->root, dir, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	fd = openat(os->root, path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+int pme_os_lock(int fd, unsigned int seconds)
+{
+	const struct timespec pause = {.tv_nsec = 50000000};
+
+	for (unsigned int tries = seconds * 20;; tries--) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (tries == 0)
+			return -ETIMEDOUT;
+		nanosleep(&pause, NULL);
+	}
+}
+
+int pme_os_rewrite(int fd, const void *buf, size_t size)
+{
+	ssize_t n;
+
+	if (ftruncate(fd, 0) < 0)
+		return -errno;
+	n = pwrite(fd, buf, size, 0);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == size ? 0 : -ENOSPC;
 }
 
 int pme_os_readlink(const struct pme_os *os, const char *path, char **ret)

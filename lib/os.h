@@ -45,6 +45,16 @@ ssize_t pme_os_read_once(const struct pme_os *os, const char *path, void *buf, s
 /* Exactly @size bytes at @offset of @fd: 0, -EIO at a media error, -ENODATA when it ends before. */
 int pme_os_pread(int fd, void *buf, size_t size, uint64_t offset);
 
+/*
+ * A file that runs of the program share: @path, in the directory @dir, both made when missing and
+ * of nobody else.  A descriptor or -errno.  Its lock is shared with processes forked later.
+ */
+int pme_os_open_record(const struct pme_os *os, const char *dir, const char *path);
+/* Its whole-file lock: 0, -ETIMEDOUT after @seconds, -errno. */
+int pme_os_lock(int fd, unsigned int seconds);
+/* Make @size bytes at @buf its only contents. */
+int pme_os_rewrite(int fd, const void *buf, size_t size);
+
 int pme_os_readlink(const struct pme_os *os, const char *path, char **ret);
 /* 1 it exists, 0 it does not, -errno: could not tell. */
 int pme_os_exists(const struct pme_os *os, const char *path);

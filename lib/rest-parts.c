@@ -2,23 +2,76 @@
 /*
  * Bytes of a disk outside of its partitions: the tables, and what is nobody's.
  *
- * Source: UEFI specification 2.10, section 5 (GPT: protective MBR, header and entries at each end;
- * blocks are those of the disk: queue/logical_block_size).  The surprise: with an MBR each logical
- * partition has a table of its own, somewhere between the partitions.
+ * Headers and chains are read from the disk (rest-parts.h); blocks are those of the disk:
+ * queue/logical_block_size.  The surprise: with an MBR each logical partition has a table of its
+ * own, somewhere between the partitions; a table that cannot be read hides the places of all
+ * behind it.
  */
+#include <inttypes.h>
+#include <string.h>
+
+#include "copies.h"
+#include "media.h"
+#include "rest-parts.h"
 #include "rest.h"
 
-#define GPT_ENTRIES_BYTES 16384ULL /* 128 entries of 128 bytes */
+#define EXTENDED_MAX 65536 /* the device of an extended partition has a block, at least 1 KiB */
 
-static int add_area(struct pme_range range, uint64_t start, uint64_t end, enum pme_owner_kind owner,
-		    const char *detail, struct pme_steps *ret)
+struct fill {
+	struct pme_stack *stack;
+	const struct pme_dev *dev;
+	struct pme_range range;
+	uint64_t block;
+	struct pme_range_list said;
+	struct pme_steps *ret;
+};
+
+/* One of the two tables of a GPT. */
+struct table {
+	struct pme_gpt gpt; /* only header and entries of the other are used when it is not good */
+	int error;
+	const char *name;
+};
+
+/* What of @area was asked about, noted as said: 1, 0 when nothing, -errno. */
+static int take(struct fill *fill, struct pme_range area, struct pme_range *ret)
 {
-	struct pme_range area = {.start = start, .length = end > start ? end - start : 0};
-	struct pme_range part;
+	int r;
 
-	if (!pme_range_intersect(area, range, &part))
+	if (!pme_range_intersect(area, fill->range, ret))
 		return 0;
-	return pme_steps_owner(ret, part, NULL, owner, "%s", detail);
+	r = pme_range_list_add(&fill->said, ret->start, ret->length);
+	return r < 0 ? r : 1;
+}
+
+static int say(struct fill *fill, struct pme_range area, const char *what)
+{
+	struct pme_range asked;
+	int r = take(fill, area, &asked);
+
+	return r <= 0 ? r
+		      : pme_steps_owner(fill->ret, asked, NULL, PME_OWNER_PARTITION_TABLE,
+					"%s of %s", what, pme_dev_label(fill->dev));
+}
+
+/* All bytes that nothing was said of: unused, or unknown for this reason. */
+static int say_rest(struct fill *fill, const char *why)
+{
+	_cleanup_(pme_range_list_done) struct pme_range_list left = {0};
+	int r;
+
+	pme_range_list_normalize(&fill->said);
+	r = pme_range_list_subtract(fill->range, &fill->said, &left);
+	for (size_t i = 0; r == 0 && i < left.count; i++) {
+		if (why)
+			r = pme_steps_unknown(fill->ret, left.items[i], NULL,
+					      "outside of the partitions of %s: %s",
+					      pme_dev_label(fill->dev), why);
+		else
+			r = pme_steps_owner(fill->ret, left.items[i], NULL, PME_OWNER_UNUSED,
+					    "outside of all partitions");
+	}
+	return r;
 }
 
 /* Bytes of a logical block of the disk. */
@@ -33,23 +86,125 @@ static uint64_t logical_block(const struct pme_stack *stack, const struct pme_de
 	return bytes;
 }
 
-/* [0, front) and [back, size) are the table, the rest is nobody's. */
-static int fill_gpt(struct pme_stack *stack, const struct pme_dev *dev, struct pme_range range,
-		    struct pme_steps *ret)
+/* Header and entries at @start, with their checksums; what is wrong is kept.  0 or -ENOMEM. */
+static int read_table(const struct fill *fill, uint64_t start, struct table *ret)
 {
-	uint64_t block = logical_block(stack, dev), size = dev->size;
-	uint64_t front = pme_min(2 * block + GPT_ENTRIES_BYTES, size);
-	uint64_t back = size > 2 * front ? size - block - GPT_ENTRIES_BYTES : size;
-	int r = add_area(range, 0, front, PME_OWNER_PARTITION_TABLE,
-			 "protective MBR, primary GPT header and entries", ret);
+	const struct pme_topo *topo = fill->stack->topo;
+	_cleanup_free_ void *header = malloc(fill->block), *entries = NULL;
+	struct pme_gpt gpt;
 
-	if (r == 0)
-		r = add_area(range, front, back, PME_OWNER_UNUSED, "outside of all partitions",
-			     ret);
-	if (r == 0)
-		r = add_area(range, back, size, PME_OWNER_PARTITION_TABLE,
-			     "backup GPT header and entries", ret);
+	if (!header)
+		return -ENOMEM;
+	ret->gpt.header = (struct pme_range){start, fill->block};
+	ret->error = pme_media_read_dev(topo, fill->dev, header, fill->block, start);
+	if (ret->error == 0)
+		ret->error = pme_gpt_parse(header, fill->block, start, fill->dev->size, &gpt);
+	if (ret->error < 0)
+		return 0;
+	ret->gpt = gpt;
+	entries = malloc(gpt.used);
+	if (!entries)
+		return -ENOMEM;
+	ret->error = pme_media_read_dev(topo, fill->dev, entries, gpt.used, gpt.entries.start);
+	if (ret->error == 0 && !pme_gpt_entries_are_good(entries, &gpt))
+		ret->error = -EBADMSG;
+	return 0;
+}
+
+/* Is the table whole, and known to be bad nowhere?  1, 0, -errno. */
+static int is_good(struct fill *fill, const struct table *table)
+{
+	const struct pme_range parts[] = {table->gpt.header, table->gpt.entries};
+
+	for (size_t i = 0; table->error == 0 && i < PME_ARRAY_SIZE(parts); i++) {
+		_cleanup_(pme_missing_done) struct pme_missing missing = {0};
+		int r = pme_missing_of(fill->stack, fill->dev, parts[i], &missing);
+
+		if (r < 0)
+			return r;
+		if (missing.bad.count > 0 || missing.doubt.count > 0)
+			return 0;
+	}
+	return table->error == 0;
+}
+
+/* @part of @table; the @other may be what is left. */
+static int say_part(struct fill *fill, struct pme_range part, const struct table *table,
+		    const struct table *other, const char *what)
+{
+	uint64_t lba = other->gpt.header.start / fill->block;
+	struct pme_range asked;
+	char *detail, *reason;
+	int r = take(fill, part, &asked), good;
+
+	if (r <= 0)
+		return r;
+	good = is_good(fill, other);
+	if (good < 0)
+		return good;
+	detail = pme_printf("%s GPT %s of %s", table->name, what, pme_dev_label(fill->dev));
+	reason = pme_printf(good ? "the %s GPT at LBA %" PRIu64 " is good"
+				 : "the %s GPT at LBA %" PRIu64 " is bad as well",
+			    other->name, lba);
+	if (!detail || !reason) {
+		free(detail);
+		free(reason);
+		return -ENOMEM;
+	}
+	return pme_steps_end(fill->ret, asked, PME_OWNER_PARTITION_TABLE,
+			     good ? PME_REDUNDANT : PME_EXACT, detail, reason);
+}
+
+static int say_table(struct fill *fill, const struct table *table, const struct table *other)
+{
+	int r = say_part(fill, table->gpt.header, table, other, "header");
+
+	if (r == 0 && table->gpt.entries.length > 0)
+		r = say_part(fill, table->gpt.entries, table, other, "entries");
 	return r;
+}
+
+/* A header that is bad does not say where its entries are: they are at the usual place. */
+static void guess_entries(const struct fill *fill, struct table *table, const struct table *other)
+{
+	uint64_t length = other->gpt.entries.length, start = table->gpt.header.start;
+
+	if (table->gpt.entries.length > 0 || other->gpt.entries.length == 0)
+		return;
+	table->gpt.entries.length = length;
+	if (start == fill->block)
+		table->gpt.entries.start = start + fill->block;
+	else
+		table->gpt.entries.start = start > length ? start - length : 0;
+}
+
+static int say_gpt(struct fill *fill)
+{
+	struct table primary = {.name = "primary"}, backup = {.name = "backup"};
+	uint64_t last;
+	int r;
+
+	if (fill->dev->size < 4 * fill->block)
+		return say_rest(fill, "it is too small for a GPT");
+	last = (fill->dev->size / fill->block - 1) * fill->block;
+	r = read_table(fill, fill->block, &primary);
+	if (r == 0)
+		r = read_table(fill, primary.gpt.other ? primary.gpt.other : last, &backup);
+	if (r < 0)
+		return r;
+	guess_entries(fill, &primary, &backup);
+	guess_entries(fill, &backup, &primary);
+	r = say(fill, (struct pme_range){0, fill->block}, "protective MBR");
+	if (r == 0)
+		r = say_table(fill, &primary, &backup);
+	if (r == 0)
+		r = say_table(fill, &backup, &primary);
+	if (r < 0)
+		return r;
+	return say_rest(fill, primary.gpt.entries.length > 0
+				      ? NULL
+				      : "neither header of its GPT can be read, which say where "
+					"the entries are");
 }
 
 /* Are there logical partitions?  Linux numbers them from 5 (block/partitions/msdos.c). */
@@ -68,24 +223,106 @@ static bool has_logical(const struct pme_stack *stack, const struct pme_dev *dev
 	return false;
 }
 
+static int read_mbr(const struct fill *fill, uint64_t start, struct pme_mbr *ret)
+{
+	unsigned char sector[PME_MBR_BYTES];
+	int r = pme_media_read_dev(fill->stack->topo, fill->dev, sector, sizeof(sector), start);
+
+	return r < 0 ? r : pme_mbr_parse(sector, ret);
+}
+
+/*
+ * The tables of logical partitions.  1 when the chain was followed to its end; 0 when a table
+ * cannot be read, makes no sense or leads back; or -errno.
+ */
+static int say_chain(struct fill *fill)
+{
+	struct pme_mbr mbr;
+	uint64_t first, start, end;
+
+	if (read_mbr(fill, 0, &mbr) < 0)
+		return 0;
+	if (mbr.next == 0)
+		return 1;
+	first = start = mbr.next * fill->block; /* both numbers have 32 bits, a block 17 */
+	for (size_t i = 0; i < PME_EBR_MAX; i++) {
+		int r;
+
+		if (pme_add(start, fill->block, &end) < 0 || end > fill->dev->size)
+			return 0;
+		r = say(fill, (struct pme_range){start, fill->block},
+			"table of a logical partition");
+		if (r < 0)
+			return r;
+		if (read_mbr(fill, start, &mbr) < 0)
+			return 0;
+		if (mbr.next == 0)
+			return 1;
+		start = first + mbr.next * fill->block;
+	}
+	return 0;
+}
+
+bool pme_rest_is_extended(struct pme_stack *stack, const struct pme_dev *dev)
+{
+	struct fill fill = {.stack = stack, .dev = dev->disk};
+	struct pme_mbr mbr;
+
+	if (dev->kind != PME_DEV_PARTITION || !dev->disk || dev->size > EXTENDED_MAX ||
+	    dev->n_uppers > 0 || read_mbr(&fill, 0, &mbr) < 0)
+		return false;
+	return mbr.next > 0 && mbr.next * logical_block(stack, dev->disk) == dev->start;
+}
+
+static int say_mbr(struct fill *fill)
+{
+	int r;
+
+	if (fill->dev->kind == PME_DEV_PARTITION && fill->dev->disk && fill->dev->n_uppers == 0) {
+		fill->block = logical_block(fill->stack, fill->dev->disk);
+		r = say(fill, (struct pme_range){0, fill->block},
+			"first table of logical partitions");
+		return r < 0 ? r : say_rest(fill, NULL);
+	}
+	r = say(fill, (struct pme_range){0, fill->block}, "MBR");
+
+	if (r == 0 && has_logical(fill->stack, fill->dev))
+		r = say_chain(fill);
+	else if (r == 0)
+		r = 1;
+	if (r < 0)
+		return r;
+	return say_rest(fill, r == 1 ? NULL
+				     : "unused, or a table of a logical partition: the chain of "
+				       "these cannot be followed to its end");
+}
+
+static int fill_with(struct pme_stack *stack, const struct pme_dev *dev, struct pme_range range,
+		     struct pme_steps *ret, int (*say_all)(struct fill *fill))
+{
+	struct fill fill = {
+		.stack = stack,
+		.dev = dev,
+		.range = range,
+		.block = logical_block(stack, dev),
+		.ret = ret,
+	};
+	int r = say_all(&fill);
+
+	pme_range_list_done(&fill.said);
+	return r;
+}
+
+static int fill_gpt(struct pme_stack *stack, const struct pme_dev *dev, struct pme_range range,
+		    struct pme_steps *ret)
+{
+	return fill_with(stack, dev, range, ret, say_gpt);
+}
+
 static int fill_mbr(struct pme_stack *stack, const struct pme_dev *dev, struct pme_range range,
 		    struct pme_steps *ret)
 {
-	uint64_t block = logical_block(stack, dev);
-	struct pme_range between = {.start = block,
-				    .length = dev->size - pme_min(dev->size, block)};
-	struct pme_range part;
-	int r = add_area(range, 0, block, PME_OWNER_PARTITION_TABLE, "MBR", ret);
-
-	if (r < 0 || !pme_range_intersect(between, range, &part))
-		return r;
-	if (has_logical(stack, dev))
-		return pme_steps_unknown(ret, part, NULL,
-					 "between the partitions of %s: unused, or a table of a "
-					 "logical partition",
-					 pme_dev_label(dev));
-	return add_area(range, block, dev->size, PME_OWNER_UNUSED, "outside of all partitions",
-			ret);
+	return fill_with(stack, dev, range, ret, say_mbr);
 }
 
 const struct pme_rest_kind pme_rest_gpt = {.pttype = "gpt", .fill = fill_gpt};

@@ -22,6 +22,9 @@ struct pme_rest_kind {
 		    struct pme_steps *ret);
 };
 
-extern const struct pme_rest_kind pme_rest_gpt, pme_rest_mbr;
+extern const struct pme_rest_kind pme_rest_gpt, pme_rest_lvm, pme_rest_mbr;
+
+/* Is @dev the device that Linux makes for the first block of an extended partition? */
+bool pme_rest_is_extended(struct pme_stack *stack, const struct pme_dev *dev);
 
 #endif

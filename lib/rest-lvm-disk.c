@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Label and metadata area headers of LVM; see rest-lvm.h.
+ *
+ * The surprise: the text of an area lies in a ring behind the header, so that it may begin near the
+ * end of the area and go on behind the header.
+ */
+#include "rest-lvm.h"
+
+#include <endian.h>
+#include <string.h>
+
+#include "rest-crc.h"
+
+#define LVM_CRC 0xf597a6cfU
+#define IGNORED 1U
+#define LISTS_MAX 64 /* entries of a list of areas that are looked at */
+
+static const char label_id[] = "LABELONE", label_type[] = "LVM2 001";
+static const char area_magic[] = " LVM2 x[5A%r0N*>";
+
+static uint32_t get32(const unsigned char *p)
+{
+	uint32_t value;
+
+	memcpy(&value, p, sizeof(value));
+	return le32toh(value);
+}
+
+static uint64_t get64(const unsigned char *p)
+{
+	uint64_t value;
+
+	memcpy(&value, p, sizeof(value));
+	return le64toh(value);
+}
+
+/* The next pair offset, size of a list that ends with zeroes: 1, 0 at its end, -EINVAL. */
+static int next_pair(const unsigned char *sector, size_t *pos, struct pme_range *ret)
+{
+	if (*pos + 16 > PME_SECTOR)
+		return -EINVAL;
+	*ret = (struct pme_range){get64(sector + *pos), get64(sector + *pos + 8)};
+	*pos += 16;
+	return ret->start != 0;
+}
+
+static bool area_is_sane(struct pme_range area, uint64_t dev_size)
+{
+	uint64_t end;
+
+	return area.length > PME_LVM_HEADER_BYTES && area.start % PME_SECTOR == 0 &&
+	       area.start >= PME_LVM_LABEL_BYTES && pme_add(area.start, area.length, &end) == 0 &&
+	       end <= dev_size;
+}
+
+/* The lists behind the fixed part: areas for data, areas for metadata. */
+static int parse_areas(const unsigned char *sector, size_t pos, uint64_t dev_size,
+		       struct pme_lvm_label *ret)
+{
+	struct pme_range area;
+	int r = 1;
+
+	for (int i = 0; r == 1 && i < LISTS_MAX; i++)
+		r = next_pair(sector, &pos, &area);
+	while (r == 0) {
+		r = next_pair(sector, &pos, &area);
+		if (r == 0)
+			return 0;
+		if (r < 0 || ret->n_areas == PME_LVM_AREAS_MAX || !area_is_sane(area, dev_size))
+			return -EINVAL;
+		ret->areas[ret->n_areas++] = area;
+		r = 0;
+	}
+	return -EINVAL;
+}
+
+static bool is_label(const unsigned char *sector)
+{
+	return memcmp(sector, label_id, 8) == 0 && memcmp(sector + 24, label_type, 8) == 0;
+}
+
+int pme_lvm_label_parse(const void *buf, uint64_t dev_size, struct pme_lvm_label *ret)
+{
+	const unsigned char *sector = buf;
+	struct pme_lvm_label label = {.start = 0};
+	uint32_t header;
+	int r;
+
+	while (!is_label(sector)) {
+		label.start += PME_SECTOR;
+		sector += PME_SECTOR;
+		if (label.start == PME_LVM_LABEL_BYTES)
+			return -ENODATA;
+	}
+	header = get32(sector + 20);
+	if (get64(sector + 8) != label.start / PME_SECTOR ||
+	    get32(sector + 16) != pme_rest_crc(LVM_CRC, sector + 20, PME_SECTOR - 20) ||
+	    header < 32 || header > PME_SECTOR - 40)
+		return -EINVAL;
+	memcpy(label.id, sector + header, PME_LVM_ID);
+	r = parse_areas(sector, header + 40, dev_size, &label);
+	if (r == 0)
+		*ret = label;
+	return r;
+}
+
+static int parse_locn(const unsigned char *p, struct pme_range area, struct pme_lvm_locn *ret)
+{
+	struct pme_lvm_locn locn = {
+		.offset = get64(p),
+		.size = get64(p + 8),
+		.crc = get32(p + 16),
+		.ignored = get32(p + 20) & IGNORED,
+	};
+
+	if (locn.offset == 0 || locn.size == 0) {
+		*ret = (struct pme_lvm_locn){.ignored = locn.ignored};
+		return 0;
+	}
+	if (locn.offset < PME_LVM_HEADER_BYTES || locn.offset >= area.length ||
+	    locn.size > area.length - PME_LVM_HEADER_BYTES || locn.size > PME_LVM_TEXT_MAX)
+		return -EINVAL;
+	*ret = locn;
+	return 0;
+}
+
+int pme_lvm_header_parse(const void *buf, struct pme_range area, struct pme_lvm_locn ret[2])
+{
+	const unsigned char *p = buf;
+	struct pme_lvm_locn locns[2];
+	int r;
+
+	if (get32(p) != pme_rest_crc(LVM_CRC, p + 4, PME_LVM_HEADER_BYTES - 4) ||
+	    memcmp(p + 4, area_magic, 16) != 0 || get32(p + 20) != 1 ||
+	    get64(p + 24) != area.start || get64(p + 32) != area.length)
+		return -EINVAL;
+	r = parse_locn(p + 40, area, &locns[0]);
+	if (r == 0)
+		r = parse_locn(p + 64, area, &locns[1]);
+	if (r == 0)
+		memcpy(ret, locns, sizeof(locns));
+	return r;
+}
+
+size_t pme_lvm_locn_pieces(struct pme_range area, const struct pme_lvm_locn *locn,
+			   struct pme_range ret[2])
+{
+	uint64_t first = pme_min(locn->size, area.length - locn->offset);
+
+	if (locn->size == 0)
+		return 0;
+	ret[0] = (struct pme_range){area.start + locn->offset, first};
+	ret[1] = (struct pme_range){area.start + PME_LVM_HEADER_BYTES, locn->size - first};
+	return first < locn->size ? 2 : 1;
+}
+
+bool pme_lvm_text_is_good(const void *text, const struct pme_lvm_locn *locn)
+{
+	return pme_rest_crc(LVM_CRC, text, locn->size) == locn->crc;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * lib/rest-parts-disk.c: headers of GPT and tables of an MBR built here.
+ */
+#include <endian.h>
+
+#include "check.h"
+#include "rest-crc.h"
+#include "rest-parts.h"
+
+#define DISK_SIZE (1ULL << 20)
+
+static void put(unsigned char *p, uint64_t value, size_t len)
+{
+	value = htole64(value);
+	memcpy(p, &value, len);
+}
+
+static void seal(unsigned char *p)
+{
+	put(p + 16, 0, 4);
+	put(p + 16, ~pme_rest_crc(0xffffffffU, p, 92), 4);
+}
+
+/* Revision 1, 92 bytes, 128 entries of 128 bytes behind it. */
+static void make_header(unsigned char *p, uint64_t block, uint64_t lba, uint64_t other)
+{
+	memset(p, 0, block);
+	memcpy(p, "EFI PART", 8);
+	put(p + 8, 0x10000, 4);
+	put(p + 12, 92, 4);
+	put(p + 24, lba, 8);
+	put(p + 32, other, 8);
+	put(p + 72, lba + 1, 8);
+	put(p + 80, 128, 4);
+	put(p + 84, 128, 4);
+	seal(p);
+}
+
+static void good_headers(void **state)
+{
+	static const uint64_t blocks[] = {512, 4096};
+	unsigned char buf[4096];
+	struct pme_gpt gpt;
+
+	for (size_t i = 0; i < PME_ARRAY_SIZE(blocks); i++) {
+		uint64_t block = blocks[i], last = DISK_SIZE / block - 1;
+
+		make_header(buf, block, 1, last);
+		assert_int_equal(pme_gpt_parse(buf, block, block, DISK_SIZE, &gpt), 0);
+		assert_int_equal(gpt.entries.start, 2 * block);
+		assert_int_equal(gpt.entries.length, 16384);
+		assert_int_equal(gpt.other, last * block);
+		assert_int_equal(pme_gpt_parse(buf, block, 2 * block, DISK_SIZE, &gpt), -EINVAL);
+	}
+}
+
+static void headers_that_make_no_sense(void **state)
+{
+	static const struct {
+		size_t at, len;
+		uint64_t value;
+	} cases[] = {
+		{0, 1, 0},	     {12, 4, 91},	  {12, 4, 513},	 {32, 8, UINT64_MAX},
+		{32, 8, 2048},	     {72, 8, UINT64_MAX}, {72, 8, 2047}, {80, 4, 0},
+		{80, 4, UINT32_MAX}, {84, 4, UINT32_MAX}, {84, 4, 64},
+	};
+	unsigned char buf[512];
+	struct pme_gpt gpt;
+
+	for (size_t i = 0; i < PME_ARRAY_SIZE(cases); i++) {
+		make_header(buf, 512, 1, 2047);
+		put(buf + cases[i].at, cases[i].value, cases[i].len);
+		seal(buf);
+		assert_int_equal(pme_gpt_parse(buf, 512, 512, DISK_SIZE, &gpt), -EINVAL);
+	}
+	make_header(buf, 512, 1, 2047);
+	buf[60] ^= 1; /* not sealed */
+	assert_int_equal(pme_gpt_parse(buf, 512, 512, DISK_SIZE, &gpt), -EINVAL);
+}
+
+static void tables_of_mbr(void **state)
+{
+	static const unsigned char types[] = {0x05, 0x0f, 0x85};
+	unsigned char buf[PME_MBR_BYTES] = {0};
+	struct pme_mbr mbr;
+
+	assert_int_equal(pme_mbr_parse(buf, &mbr), -EINVAL);
+	buf[510] = 0x55;
+	buf[511] = 0xaa;
+	buf[446 + 4] = 0x83;
+	put(buf + 446 + 8, 2048, 4);
+	put(buf + 446 + 12, 100, 4);
+	assert_int_equal(pme_mbr_parse(buf, &mbr), 0);
+	assert_int_equal(mbr.next, 0);
+	for (size_t i = 0; i < PME_ARRAY_SIZE(types); i++) {
+		buf[462 + 4] = types[i];
+		put(buf + 462 + 8, 4096, 4);
+		put(buf + 462 + 12, 50, 4);
+		assert_int_equal(pme_mbr_parse(buf, &mbr), 0);
+		assert_int_equal(mbr.next, 4096);
+		assert_int_equal(mbr.length, 50);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(good_headers),
+		cmocka_unit_test(headers_that_make_no_sense),
+		cmocka_unit_test(tables_of_mbr),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
