@@ -65,13 +65,17 @@ struct pme_holder {
 			  */
 };
 
-/* An inode that owns something; shared by all claims on it. */
+/*
+ * An inode that owns something; shared by all claims on it.  Or a device that programs may use raw:
+ * then @rdev says which, whatever node it is reached through, and only holders are known of it.
+ */
 struct pme_file {
 	dev_t devno; /* st_dev that processes and stat(2) see */
 	uint64_t inode;
 	uint32_t generation;
 	uint32_t nlink;
 	uint32_t mode; /* as st_mode; 0 when it could not be read */
+	dev_t rdev;    /* of a device: st_rdev; @mode is S_IFBLK or S_IFCHR.  Else 0 */
 	uint64_t size; /* bytes; means something only with @mode */
 	char **paths;  /* bytes as they are, absolute; may be empty */
 	size_t n_paths, alloc_paths;

@@ -52,6 +52,7 @@ static void top_done(struct pme_top *top)
 	free(top->reason);
 	free(top->fs_type);
 	free(top->fs_uuid);
+	free(top->way_reason);
 }
 
 void pme_tops_done(struct pme_tops *tops)
@@ -104,6 +105,11 @@ static int qualify(const struct climb *c, struct pme_top *top)
 		top->reason = pme_take_ptr(own);
 	if (said && !top->reason)
 		return -ENOMEM;
+	if (said && top->blank) {
+		top->way_reason = strdup(said);
+		if (!top->way_reason)
+			return -ENOMEM;
+	}
 	if (said)
 		top->certainty = c->vouched ? PME_REDUNDANT : PME_UNCERTAIN;
 	return 0;
@@ -320,6 +326,18 @@ static int climb_upper(struct climb *c, const struct pme_dev *upper, struct pme_
 	return r < 0 ? r : pme_range_list_add(covered, range.start, range.length);
 }
 
+/* The first page of an area is its header (mm/swapfile.c:read_swap_header). */
+static int end_swap(struct climb *c, uint64_t length)
+{
+	bool header = c->hops[c->depth - 1].start < 4096;
+	char *detail = strdup(header ? "swap area in use: its header"
+				     : "swap area in use: owner process not known from outside");
+
+	if (!detail)
+		return -ENOMEM;
+	return end_here(c, 0, length, PME_OWNER_SWAP, PME_EXACT, detail, NULL);
+}
+
 /* The last hop itself: a filesystem, swap, or bytes that nobody above it uses. */
 static int finish_here(struct climb *c, struct pme_range range, struct pme_range_list *covered)
 {
@@ -340,7 +358,7 @@ static int finish_here(struct climb *c, struct pme_range range, struct pme_range
 		return qualify(c, top);
 	}
 	if (dev->swap)
-		return end_here(c, 0, range.length, PME_OWNER_SWAP, PME_EXACT, NULL, NULL);
+		return end_swap(c, range.length);
 	pme_range_list_normalize(covered);
 	r = pme_range_list_subtract(range, covered, &rest);
 	for (size_t i = 0; r == 0 && i < rest.count; i++) {

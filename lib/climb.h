@@ -33,6 +33,8 @@ struct pme_top {
 	enum pme_owner_kind owner;
 	char *detail;		 /* or NULL */
 	char *fs_type, *fs_uuid; /* of a filesystem that is there but not mounted, or NULL */
+	bool blank;		 /* nothing was found on the device: who has it open uses it raw */
+	char *way_reason;	 /* of a blank one: what of @reason is said of the way, or NULL */
 };
 
 /* The same way for bytes @skip further on: allocated, NULL without memory. */

@@ -163,30 +163,34 @@ static int add_place(struct pme_stack *stack, const struct pme_dev *dev, uint64_
 	return r;
 }
 
+static int all_in_doubt(struct pme_range range, struct pme_missing *ret)
+{
+	return pme_range_list_add(&ret->doubt, range.start, range.length);
+}
+
 /* What a step downward says: bytes at a place, rebuilt from others, or nobody knows. */
 static int add_step(struct pme_stack *stack, const struct pme_step *step, struct sources *sources)
 {
 	struct source *source;
 	int r;
 
-	if (!step->to) {
+	if (step->to && step->certainty == PME_UNCERTAIN) {
+		source = add_source(sources, step->from);
+		return source ? all_in_doubt(step->from, &source->missing) : -ENOMEM;
+	}
+	if (!step->to && !step->copies) {
 		source = add_source(sources, step->from);
 		if (!source)
 			return -ENOMEM;
 		return pme_range_list_add(&source->missing.doubt, step->from.start,
 					  step->from.length);
 	}
-	r = add_place(stack, step->to, step->to_start, step->from, sources);
+	r = step->to ? add_place(stack, step->to, step->to_start, step->from, sources) : 0;
 	if (r < 0 || !step->copies)
 		return r;
 	source = add_source(sources, step->from);
 	return source ? pme_copies_missing(stack, step->copies, step->from, &source->missing)
 		      : -ENOMEM;
-}
-
-static int all_in_doubt(struct pme_range range, struct pme_missing *ret)
-{
-	return pme_range_list_add(&ret->doubt, range.start, range.length);
 }
 
 /* What @dev's own layer makes of @range, which is not known to be bad itself. */

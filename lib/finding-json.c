@@ -121,6 +121,18 @@ static struct json_object *inodes_json(const struct pme_claim *claim)
 	return array;
 }
 
+/* Of the file, or of the device that is used raw: its bytes are those of the last hop. */
+static struct json_object *owner_holders_json(const struct pme_claim *claim)
+{
+	struct pme_range range = {.start = claim->file_start, .length = claim->length};
+
+	if (claim->node) {
+		range.start = claim->hops[claim->n_hops - 1].start;
+		return holders_json(claim->node, &range);
+	}
+	return holders_json(claim->file, claim->file && claim->has_file_start ? &range : NULL);
+}
+
 static struct json_object *owner_json(const struct pme_claim *claim)
 {
 	struct json_object *object = pme_json_object();
@@ -138,7 +150,7 @@ static struct json_object *owner_json(const struct pme_claim *claim)
 	pme_json_bool(object, "shared", claim->shared);
 	add_names(object, claim->file, claim->certainty);
 	pme_json_set(object, "inodes", inodes_json(claim));
-	pme_json_set(object, "holders", holders_json(claim->file, in_file ? &range : NULL));
+	pme_json_set(object, "holders", owner_holders_json(claim));
 	return object;
 }
 

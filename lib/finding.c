@@ -50,6 +50,9 @@ void pme_findings_done(struct pme_findings *findings)
 		pme_fs_done(&reached->fs);
 		free(reached);
 	}
+	for (size_t i = 0; i < findings->n_raws; i++)
+		pme_file_free(findings->raws[i].node);
+	free(findings->raws);
 	free(findings->fs);
 	free(findings->items);
 	*findings = (struct pme_findings){0};

@@ -30,6 +30,7 @@ struct pme_claim {
 	const struct pme_fs *fs;     /* borrowed, or NULL */
 	char *fs_type, *fs_uuid;     /* owned; of a filesystem that is not mounted, or NULL */
 	const struct pme_file *file; /* borrowed, or NULL */
+	const struct pme_file *node; /* borrowed: device whose holders use these bytes, or NULL */
 	uint64_t file_start;
 	bool has_file_start, shared;
 	const struct pme_dev
@@ -55,9 +56,17 @@ struct pme_reached_fs {
 	struct pme_fs_result result;
 };
 
+/* A device that programs use raw, and who does. */
+struct pme_raw_dev {
+	const struct pme_dev *dev;
+	struct pme_file *node; /* owned */
+};
+
 struct pme_findings {
 	struct pme_finding *items;
 	size_t count, alloc;
+	struct pme_raw_dev *raws;
+	size_t n_raws, alloc_raws;
 	struct pme_reached_fs **fs; /* pointers: claims borrow from them */
 	size_t n_fs, alloc_fs;
 };

@@ -14,8 +14,8 @@
 
 struct search {
 	const struct pme_os *os;
-	struct pme_file **files; /* sorted by device and inode */
-	size_t n_files;
+	struct pme_file **files; /* sorted: devices first, by number; then by device and inode */
+	size_t n_files, n_devices;
 	size_t n_denied, n_processes;
 };
 
@@ -24,6 +24,10 @@ struct process {
 	const char *pid; /* digits */
 	bool denied;
 	bool has_shared; /* a shared mapping of a wanted file */
+	/* the last file that was asked about in map_files: mappings of one lie together */
+	dev_t last_devno;
+	uint64_t last_inode;
+	struct pme_file *last_found;
 };
 
 static int by_identity(const void *a, const void *b)
@@ -31,6 +35,8 @@ static int by_identity(const void *a, const void *b)
 	const struct pme_file *p = *(struct pme_file *const *)a;
 	const struct pme_file *q = *(struct pme_file *const *)b;
 
+	if (!p->rdev != !q->rdev)
+		return p->rdev ? -1 : 1;
 	if (p->devno != q->devno)
 		return p->devno < q->devno ? -1 : 1;
 	return p->inode < q->inode ? -1 : p->inode > q->inode;
@@ -43,6 +49,22 @@ static struct pme_file *find_file(const struct search *search, dev_t devno, uint
 		bsearch(&keyp, search->files, search->n_files, sizeof(*search->files), by_identity);
 
 	return found ? *found : NULL;
+}
+
+static struct pme_file *find_device(const struct search *search, const struct stat *st)
+{
+	for (size_t i = 0; i < search->n_devices; i++)
+		if (search->files[i]->rdev == st->st_rdev &&
+		    (search->files[i]->mode & S_IFMT) == (st->st_mode & S_IFMT))
+			return search->files[i];
+	return NULL;
+}
+
+static struct pme_file *find_by_stat(const struct search *search, const struct stat *st)
+{
+	if (S_ISBLK(st->st_mode) || S_ISCHR(st->st_mode))
+		return find_device(search, st);
+	return find_file(search, st->st_dev, st->st_ino);
 }
 
 /* Errors of a process that ended meanwhile. */
@@ -112,7 +134,7 @@ static int look_at_fd(const struct search *search, struct process *process, cons
 
 	if (r < 0)
 		return note_error(process, r);
-	file = find_file(search, st.st_dev, st.st_ino);
+	file = find_by_stat(search, &st);
 	if (!file || pme_parse_u64(name, strlen(name), &fd) < 0 || fd > INT32_MAX)
 		return 0;
 	r = get_holder(search, process, file, &holder);
@@ -175,6 +197,42 @@ static int for_each_line(const char *text, size_t len,
 	return r;
 }
 
+/* The device that @map maps, when it is a wanted one: 0 or -ENOMEM. */
+static int find_mapped(const struct search *search, struct process *process,
+		       const struct pme_map_line *map, struct pme_file **ret)
+{
+	_cleanup_free_ char *path = NULL;
+	struct stat st;
+	int r;
+
+	if (map->devno == process->last_devno && map->inode == process->last_inode) {
+		*ret = process->last_found;
+		return 0;
+	}
+	path = pme_printf("proc/%s/map_files/%" PRIx64 "-%" PRIx64, process->pid, map->start,
+			  map->end);
+	r = path ? pme_os_stat(search->os, path, true, &st) : -ENOMEM;
+	*ret = NULL;
+	if (r < 0)
+		return note_error(process, r);
+	if (S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode))
+		*ret = find_device(search, &st);
+	process->last_devno = map->devno;
+	process->last_inode = map->inode;
+	process->last_found = *ret;
+	return 0;
+}
+
+/* The wanted file or device of a mapping, or NULL: 0 or -ENOMEM. */
+static int find_map(const struct search *search, struct process *process,
+		    const struct pme_map_line *map, struct pme_file **ret)
+{
+	*ret = map->inode ? find_file(search, map->devno, map->inode) : NULL;
+	if (*ret || map->inode == 0 || search->n_devices == 0)
+		return 0;
+	return find_mapped(search, process, map, ret);
+}
+
 struct maps {
 	const struct search *search;
 	struct process *process;
@@ -186,13 +244,14 @@ static int on_map(void *arg, const char *line, size_t len)
 	struct maps *maps = arg;
 	struct pme_map_line map;
 	struct pme_file *file;
+	int r;
 
 	if (pme_map_line_parse(line, len, &map) < 0) {
 		maps->process->denied = true;
 		return 0;
 	}
-	file = map.inode ? find_file(maps->search, map.devno, map.inode) : NULL;
-	return file ? add_mapping(maps->search, maps->process, file, &map) : 0;
+	r = find_map(maps->search, maps->process, &map, &file);
+	return r == 0 && file ? add_mapping(maps->search, maps->process, file, &map) : r;
 }
 
 /* Is "sf" (VM_SYNC: MAP_SYNC) among the words behind "VmFlags:"? */
@@ -214,14 +273,17 @@ static int on_smap(void *arg, const char *line, size_t len)
 	struct maps *maps = arg;
 	struct pme_map_line map;
 	struct pme_file *file;
+	int r;
 
 	if (maps->current && has_sync_flag(line, len))
 		maps->current->map_sync = true;
 	if (pme_map_line_parse(line, len, &map) < 0)
 		return 0;
 	maps->current = NULL;
-	file = map.inode ? find_file(maps->search, map.devno, map.inode) : NULL;
-	return file ? get_holder(maps->search, maps->process, file, &maps->current) : 0;
+	r = find_map(maps->search, maps->process, &map, &file);
+	if (r < 0 || !file)
+		return r;
+	return get_holder(maps->search, maps->process, file, &maps->current);
 }
 
 static int look_at_maps(const struct search *search, struct process *process, const char *name,
@@ -292,7 +354,8 @@ static int name_unlinked(struct pme_file *file)
 {
 	char *remark;
 
-	if (file->nlink > 0 || file->mode == 0 || file->n_paths > 0 || file->n_holders == 0)
+	if (file->rdev || file->nlink > 0 || file->mode == 0 || file->n_paths > 0 ||
+	    file->n_holders == 0)
 		return 0;
 	for (size_t i = 0; i < file->n_holders; i++) {
 		int r = add_proc_path(file, &file->holders[i]);
@@ -336,6 +399,8 @@ int pme_holders_find(const struct pme_os *os, struct pme_file **files, size_t n_
 		return 0;
 	memcpy(sorted, files, n_files * sizeof(*files));
 	qsort(sorted, n_files, sizeof(*sorted), by_identity);
+	while (search.n_devices < n_files && sorted[search.n_devices]->rdev)
+		search.n_devices++;
 	r = look_at_all(&search, log);
 	tell_denied(&search, log);
 	for (size_t i = 0; r == 0 && i < n_files; i++)

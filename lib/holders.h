@@ -2,6 +2,9 @@
 /*
  * Which processes have these files open or mapped: one pass over /proc for all of them.
  *
+ * The surprise: a device is held through any node of it, in any container, so a mapping of one is
+ * not known by the inode that /proc/PID/maps shows; /proc/PID/map_files is asked.
+ *
  * What it cannot see (processes of others without privilege, hidepid) makes the answer incomplete
  * and is said in the log.  It never attaches to a process.
  */
@@ -13,7 +16,7 @@
 #include "os.h"
 
 /*
- * Fill holders of each of @files (matched by st_dev and inode).  Files without a name that are held
+ * Fill holders of each of @files (matched by st_dev and inode; devices by type and number).  Files without a name that are held
  * get the paths /proc/PID/fd/N or /proc/PID/map_files/… and the remark that they are unlinked.
  */
 int pme_holders_find(const struct pme_os *os, struct pme_file **files, size_t n_files,

@@ -13,40 +13,43 @@
 
 #include <string.h>
 
+/* clang-format off */ /* one row a line */
 static const struct pme_dm_target *const targets[] = {
+	&pme_dm_clone,
+	&pme_dm_crypt,
+	&pme_dm_delay,
+	&pme_dm_dust,
+	&pme_dm_ebs,
+	&pme_dm_era,
+	&pme_dm_flakey,
+	&pme_dm_integrity,
 	&pme_dm_linear,
+	&pme_dm_log_writes,
+	&pme_dm_mirror,
+	&pme_dm_multipath,
+	&pme_dm_raid,
+	&pme_dm_snapshot,
+	&pme_dm_snapshot_merge,
+	&pme_dm_snapshot_origin,
 	&pme_dm_striped,
+	&pme_dm_switch,
 	&pme_dm_thin,
 	&pme_dm_thin_pool,
+	&pme_dm_unstriped,
+	&pme_dm_verity,
+	&pme_dm_writecache,
 };
 
 /* Targets of Linux 6.1 and 6.12 that are known by name only; what is behind "dm-" is the type. */
 static const char *const unfollowed[] = {
 	"dm-cache",
-	"dm-clone",
-	"dm-crypt",
-	"dm-delay",
-	"dm-dust",
-	"dm-ebs",
-	"dm-era",
 	"dm-error",
-	"dm-flakey",
-	"dm-integrity",
-	"dm-log-writes",
-	"dm-mirror",
-	"dm-multipath",
-	"dm-raid",
-	"dm-snapshot",
-	"dm-snapshot-merge",
-	"dm-snapshot-origin",
-	"dm-switch",
-	"dm-unstriped",
 	"dm-vdo",
-	"dm-verity",
-	"dm-writecache",
 	"dm-zero",
 	"dm-zoned",
 };
+
+/* clang-format on */
 
 static const struct pme_dm_target *target_of(const struct pme_dm_line *line)
 {
@@ -106,12 +109,23 @@ static int say_malformed(const struct pme_dev *upper, size_t index, struct pme_r
 				 pme_dev_label(upper), line->type);
 }
 
+/* What would have to be run to know more. */
+static const char *way_out(const struct pme_dm_line *line)
+{
+	if (strcmp(line->type, "vdo") == 0)
+		return ": its map from physical to logical blocks can only be dumped "
+		       "(vdodumpblockmap) while it is stopped";
+	if (strcmp(line->type, "zoned") == 0)
+		return ": its map of chunks is on media only, and no tool dumps it";
+	return "";
+}
+
 static int say_unfollowed(const struct pme_dev *upper, const struct pme_dm_line *line,
 			  struct pme_range range, struct pme_steps *ret)
 {
 	return pme_steps_unknown(ret, range, kind_of(line),
-				 "device-mapper target '%s' of %s is not followed", line->type,
-				 pme_dev_label(upper));
+				 "device-mapper target '%s' of %s is not followed%s", line->type,
+				 pme_dev_label(upper), way_out(line));
 }
 
 static int say_unreadable(const struct pme_dev *upper, struct pme_range range,

@@ -14,44 +14,15 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const struct pme_md_level *const levels[] = {
-	&pme_md_linear,
-	&pme_md_raid0,
-};
+#include "md-areas.h"
 
 static const char md_kind[] = "md";
 
+#define MEMBERS_MAX 4096 /* more than any metadata has room for */
+
 static const struct pme_md_level *level_of(const struct pme_md *md)
 {
-	for (size_t i = 0; md->level && i < PME_ARRAY_SIZE(levels); i++)
-		if (strcmp(levels[i]->name, md->level) == 0)
-			return levels[i];
-	return NULL;
-}
-
-static void geometry_done(struct pme_md_geometry *geo)
-{
-	free(geo->members);
-}
-
-#define _cleanup_geometry_ _cleanup_(geometry_done)
-
-/* Put the component into its slot. */
-static int take_member(struct pme_md_geometry *geo, const struct pme_md_component *comp)
-{
-	struct pme_md_member *member;
-	uint64_t end;
-
-	if ((size_t)comp->slot >= geo->count || pme_add(comp->data_offset, comp->size, &end) < 0)
-		return -EINVAL;
-	member = &geo->members[comp->slot];
-	if (member->comp)
-		return -EINVAL;
-	member->comp = comp;
-	member->size = geo->chunk ? comp->size - comp->size % geo->chunk : comp->size;
-	if (member->size == 0)
-		return -EINVAL;
-	return pme_add(geo->total, member->size, &geo->total) < 0 ? -EINVAL : 0;
+	return pme_md_level_of(md->level);
 }
 
 static size_t count_members(const struct pme_md *md)
@@ -63,62 +34,82 @@ static size_t count_members(const struct pme_md *md)
 	return count;
 }
 
+/* Bytes that a redundant array uses of each member; 0 when nobody says. */
+static uint64_t common_size(const struct pme_dev *array, const struct pme_md_level *level)
+{
+	const struct pme_md *md = array->md;
+	uint64_t size = md->member_size ? md->member_size : UINT64_MAX;
+
+	if (level == &pme_md_raid1)
+		return array->size; /* to the sector; the attributes are in KiB */
+	for (size_t i = 0; md->member_size == 0 && i < md->n_components; i++)
+		if (md->components[i].slot >= 0)
+			size = pme_min(size, md->components[i].size);
+	return size == UINT64_MAX ? 0 : size;
+}
+
+/* The place in the geometry for a component, or NULL when it is taken. */
+static struct pme_md_member *place_for(const struct pme_md_geometry *geo,
+				       const struct pme_md_component *comp)
+{
+	struct pme_md_member *member;
+
+	if ((size_t)comp->slot >= geo->count)
+		return NULL;
+	member = &geo->members[comp->slot];
+	if (geo->level->redundant && comp->state && strstr(comp->state, "replacement") &&
+	    !strstr(comp->state, "want_replacement"))
+		member = &geo->replacements[comp->slot];
+	return member->dev ? NULL : member;
+}
+
+/* Put the component into its slot. */
+static int take_member(struct pme_md_geometry *geo, const struct pme_md_component *comp)
+{
+	struct pme_md_member *member = place_for(geo, comp);
+	uint64_t end, size = comp->size;
+
+	if (!member || pme_add(comp->data_offset, comp->size, &end) < 0)
+		return -EINVAL;
+	if (geo->level->redundant && member->size > size + 1024 && comp->synced > 0)
+		return -EINVAL;
+	member->dev = comp->dev;
+	member->offset = comp->data_offset;
+	member->synced = comp->synced;
+	member->vague = comp->vague;
+	member->bad = &comp->bad;
+	if (!geo->level->redundant)
+		member->size = geo->chunk ? size - size % geo->chunk : size;
+	return 0;
+}
+
 /* 0, -ENOMEM, or -EINVAL when the numbers do not fit together.  @ret is zeroed before. */
 static int geometry_init(const struct pme_dev *array, const struct pme_md_level *level,
 			 struct pme_md_geometry *ret)
 {
 	const struct pme_md *md = array->md;
-	int r = 0;
+	uint64_t size = level->redundant ? common_size(array, level) : 0;
+	int r;
 
 	ret->array = array;
-	ret->chunk = md->chunk;
-	ret->count = count_members(md);
-	if (ret->count == 0 || ret->count != md->raid_disks ||
-	    (level->needs_chunk && md->chunk == 0) || md->chunk % PME_SECTOR != 0)
+	ret->range = (struct pme_range){0, array->size};
+	ret->level = level;
+	ret->chunk = level == &pme_md_raid1 ? 0 : md->chunk;
+	ret->layout = md->layout;
+	ret->layout_known = md->layout_known;
+	ret->agreed = md->journal_back ? 0 : md->resynced;
+	ret->disagree = md->journal_back ? "has its newest data in a journal" : "is being resynced";
+	if (md->raid_disks > MEMBERS_MAX ||
+	    (!level->redundant && count_members(md) != md->raid_disks))
 		return -EINVAL;
-	ret->members = calloc(ret->count, sizeof(*ret->members));
-	if (!ret->members)
-		return -ENOMEM;
+	r = pme_md_geometry_alloc(ret, md->raid_disks);
+	for (size_t i = 0; r == 0 && level->redundant && i < ret->count; i++)
+		ret->members[i].size = ret->replacements[i].size =
+			ret->chunk ? size - size % ret->chunk : size;
 	for (size_t i = 0; r == 0 && i < md->n_components; i++)
 		if (md->components[i].slot >= 0)
 			r = take_member(ret, &md->components[i]);
-	if (r < 0)
-		return r;
-	return ret->total < array->size ? -EINVAL : 0;
-}
-
-struct pme_range pme_md_on_device(const struct pme_md_geometry *geo, size_t slot,
-				  struct pme_range range)
-{
-	range.start += geo->members[slot].comp->data_offset;
-	return range;
-}
-
-int pme_md_lead_up(const struct pme_md_geometry *geo, size_t slot, struct pme_range range,
-		   uint64_t start, const char *kind, struct pme_steps *ret)
-{
-	uint64_t inside = start < geo->array->size ? geo->array->size - start : 0;
-	struct pme_range from = pme_md_on_device(geo, slot, range), behind = from;
-	int r = 0;
-
-	from.length = pme_min(from.length, inside);
-	behind.start += from.length;
-	behind.length -= from.length;
-	if (from.length > 0)
-		r = pme_steps_lead(ret, from, geo->array, start, kind);
-	if (r < 0 || behind.length == 0)
-		return r;
-	return pme_steps_owner(ret, behind, kind, PME_OWNER_UNUSED, "behind the end of %s",
-			       pme_dev_label(geo->array));
-}
-
-int pme_md_lead_down(const struct pme_md_geometry *geo, size_t slot, struct pme_range range,
-		     uint64_t start, const char *kind, struct pme_steps *ret)
-{
-	struct pme_range from = {.start = start, .length = range.length};
-
-	return pme_steps_lead(ret, from, geo->members[slot].comp->dev,
-			      pme_md_on_device(geo, slot, range).start, kind);
+	return r < 0 ? r : pme_md_geometry_check(ret);
 }
 
 static int say_odd(const struct pme_dev *array, struct pme_range range, struct pme_steps *ret)
@@ -167,23 +158,41 @@ static bool is_shared(const struct pme_dev *lower, const struct pme_dev *array)
 	return false;
 }
 
-static int say_spare(const struct pme_dev *array, const struct pme_md_component *comp,
-		     struct pme_range range, struct pme_steps *ret)
+static int say_spare(struct pme_stack *stack, const struct pme_dev *array,
+		     const struct pme_md_component *comp, struct pme_range range,
+		     struct pme_steps *ret)
 {
 	const char *label = pme_dev_label(array);
+	struct pme_range part = range;
+	int r = 0;
 
-	if (is_shared(comp->dev, array) || (comp->state && strstr(comp->state, "journal")))
+	if (is_shared(comp->dev, array))
 		return pme_steps_unknown(ret, range, md_kind,
-					 "%s has no slot in %s: a journal, or part of a container",
+					 "%s has no slot in %s: part of a container",
 					 pme_dev_label(comp->dev), label);
+	if (comp->state && strstr(comp->state, "journal"))
+		return pme_steps_owner(ret, range, md_kind, PME_OWNER_RAID_METADATA,
+				       "write journal of %s%s", label,
+				       array->md->journal_back
+					       ? ", which may hold the only copy of new data"
+					       : "");
+	if (comp->state && strstr(comp->state, "spare") && range.start < comp->data_offset) {
+		part.length = pme_min(range.length, comp->data_offset - range.start);
+		r = pme_md_areas_say(stack, array, comp->dev, part,
+				     "md superblock, bitmap or reserved area", ret);
+		range.start += part.length;
+		range.length -= part.length;
+	}
+	if (r < 0 || range.length == 0)
+		return r;
 	return pme_steps_owner(ret, range, md_kind, PME_OWNER_UNUSED,
 			       "spare or failed member of %s", label);
 }
 
 /* What of @range lies in [@start, @end) of the member, outside of the data. */
-static int say_reserved(const struct pme_dev *array, const struct pme_dev *lower,
-			struct pme_range range, uint64_t start, uint64_t end, const char *what,
-			struct pme_steps *ret)
+static int say_reserved(struct pme_stack *stack, const struct pme_dev *array,
+			const struct pme_dev *lower, struct pme_range range, uint64_t start,
+			uint64_t end, const char *what, struct pme_steps *ret)
 {
 	struct pme_range part;
 
@@ -195,8 +204,7 @@ static int say_reserved(const struct pme_dev *array, const struct pme_dev *lower
 			ret, part, md_kind,
 			"outside of what %s uses of %s, which other arrays use too",
 			pme_dev_label(array), pme_dev_label(lower));
-	return pme_steps_owner(ret, part, md_kind, PME_OWNER_RAID_METADATA, "%s of %s", what,
-			       pme_dev_label(array));
+	return pme_md_areas_say(stack, array, lower, part, what, ret);
 }
 
 /* Data bytes of a member: @part lies in its data area, in bytes of the device. */
@@ -204,9 +212,9 @@ static int data_up(const struct pme_dev *array, const struct pme_md_component *c
 		   uint64_t data_end, struct pme_range part, struct pme_steps *ret)
 {
 	const struct pme_md_level *level = level_of(array->md);
-	_cleanup_geometry_ struct pme_md_geometry geo = {};
-	struct pme_range at = part;
-	uint64_t used_end;
+	_cleanup_md_geometry_ struct pme_md_geometry geo = {};
+	const struct pme_md_member *member;
+	struct pme_range at = part, used, rest;
 	int r;
 
 	if (!level)
@@ -214,21 +222,26 @@ static int data_up(const struct pme_dev *array, const struct pme_md_component *c
 	r = geometry_init(array, level, &geo);
 	if (r < 0)
 		return r == -EINVAL ? say_odd(array, part, ret) : r;
-	used_end = comp->data_offset + geo.members[comp->slot].size;
-	if (pme_range_intersect(part,
-				(struct pme_range){comp->data_offset, used_end - comp->data_offset},
-				&at)) {
-		at.start -= comp->data_offset;
-		r = level->up(&geo, comp->slot, at, ret);
+	member = pme_md_member_on(&geo, comp->dev);
+	used = (struct pme_range){member->offset, member->size};
+	if (pme_range_intersect(part, used, &at)) {
+		at.start -= member->offset;
+		r = level->up(&geo, member, at, ret);
 		if (r < 0)
 			return r;
 	}
-	return say_reserved(array, comp->dev, part, used_end, data_end, "unused rest of a member",
-			    ret);
+	if (data_end <= pme_range_end(used) ||
+	    !pme_range_intersect(
+		    part, (struct pme_range){pme_range_end(used), data_end - pme_range_end(used)},
+		    &rest))
+		return 0;
+	return pme_steps_owner(ret, rest, md_kind, PME_OWNER_RAID_METADATA, "%s of %s",
+			       "unused rest of a member", pme_dev_label(array));
 }
 
-static int member_up(const struct pme_dev *array, const struct pme_md_component *comp,
-		     struct pme_range range, struct pme_steps *ret)
+static int member_up(struct pme_stack *stack, const struct pme_dev *array,
+		     const struct pme_md_component *comp, struct pme_range range,
+		     struct pme_steps *ret)
 {
 	struct pme_range data = {comp->data_offset, comp->size}, part;
 	uint64_t data_end;
@@ -236,13 +249,13 @@ static int member_up(const struct pme_dev *array, const struct pme_md_component 
 
 	if (pme_add(comp->data_offset, comp->size, &data_end) < 0)
 		return say_odd(array, range, ret);
-	r = say_reserved(array, comp->dev, range, 0, comp->data_offset,
+	r = say_reserved(stack, array, comp->dev, range, 0, comp->data_offset,
 			 "md superblock, bitmap or reserved area", ret);
 	if (r == 0 && pme_range_intersect(range, data, &part))
 		r = data_up(array, comp, data_end, part, ret);
 	if (r < 0)
 		return r;
-	return say_reserved(array, comp->dev, range, data_end, pme_range_end(range),
+	return say_reserved(stack, array, comp->dev, range, data_end, pme_range_end(range),
 			    "md superblock (metadata 0.90 or 1.0) or unused tail", ret);
 }
 
@@ -268,14 +281,14 @@ static int md_up(struct pme_stack *stack, const struct pme_dev *upper, const str
 		return pme_steps_unknown(ret, range, md_kind, "%s does not say how it uses %s",
 					 pme_dev_label(upper), pme_dev_label(lower));
 	if (comp->slot < 0)
-		return say_spare(upper, comp, range, ret);
-	return member_up(upper, comp, range, ret);
+		return say_spare(stack, upper, comp, range, ret);
+	return member_up(stack, upper, comp, range, ret);
 }
 
 static int md_down(struct pme_stack *stack, const struct pme_dev *upper, struct pme_range range,
 		   struct pme_steps *ret)
 {
-	_cleanup_geometry_ struct pme_md_geometry geo = {};
+	_cleanup_md_geometry_ struct pme_md_geometry geo = {};
 	const struct pme_md_level *level;
 	int r = say_closed(upper, range, ret);
 
@@ -293,36 +306,36 @@ static int md_down(struct pme_stack *stack, const struct pme_dev *upper, struct 
 }
 
 /* The part that all levels share, then that of the level. */
-static char *explain_member(const struct pme_md_geometry *geo, const struct pme_md_level *level,
-			    const struct pme_md_component *comp, uint64_t lower_start)
+static char *explain_member(const struct pme_md_geometry *geo, const struct pme_md_member *member,
+			    uint64_t lower_start, uint64_t x)
 {
-	uint64_t at = lower_start - comp->data_offset;
+	uint64_t at = lower_start - member->offset;
 	_cleanup_free_ char *rest = NULL;
 
-	if (lower_start < comp->data_offset || at >= geo->members[comp->slot].size)
-		return pme_printf("not in the data area of %s", pme_dev_label(comp->dev));
-	rest = level->explain(geo, comp->slot, at);
+	if (lower_start < member->offset || at >= member->size)
+		return pme_printf("not in the data area of %s", pme_dev_label(member->dev));
+	rest = geo->level->explain(geo, member, at, x);
 	if (!rest)
 		return NULL;
 	return pme_printf("%" PRIu64 " - %" PRIu64 " (data offset of %s) = %" PRIu64 "; %s",
-			  lower_start, comp->data_offset, pme_dev_label(comp->dev), at, rest);
+			  lower_start, member->offset, pme_dev_label(member->dev), at, rest);
 }
 
 static char *md_explain(struct pme_stack *stack, const struct pme_dev *lower, uint64_t lower_start,
 			const struct pme_dev *upper, uint64_t upper_start)
 {
-	_cleanup_geometry_ struct pme_md_geometry geo = {};
+	_cleanup_md_geometry_ struct pme_md_geometry geo = {};
 	const struct pme_md_component *comp;
 	const struct pme_md_level *level;
 	int r = -EINVAL;
 
-	(void)upper_start;
 	comp = upper->md ? component_of(upper->md, lower) : NULL;
 	level = upper->md ? level_of(upper->md) : NULL;
 	if (comp && comp->slot >= 0 && level)
 		r = geometry_init(upper, level, &geo);
 	if (r == 0)
-		return explain_member(&geo, level, comp, lower_start);
+		return explain_member(&geo, pme_md_member_on(&geo, lower), lower_start,
+				      upper_start);
 	return r == -ENOMEM ? NULL : pme_printf("%s is not followed", pme_dev_label(upper));
 }
 

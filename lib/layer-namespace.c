@@ -4,13 +4,15 @@
  *
  * Only here are physical addresses compared; they need root, and without them everything is an
  * explicit unknown.  In front of the data of a namespace lies its info block and, for fsdax and
- * devdax, the page map.  Sector mode (BTT) remaps each block: the map is on the media and not read.
+ * devdax, the page map.  Sector mode (BTT) remaps each block: btt-map.c.
  * The surprise: up() speaks for one device above the region, so disabled namespaces and bytes of no
  * namespace need a function of their own.
  */
 #include "layer.h"
 
 #include <inttypes.h>
+
+#include "btt-map.h"
 
 static const char namespace_kind[] = "namespace";
 
@@ -143,6 +145,14 @@ static int namespace_up(struct pme_stack *stack, const struct pme_dev *upper,
 		return say_lost(ns, r, range, ret);
 	if (!pme_range_intersect(range, place.whole, &range))
 		return 0;
+	if (ns->mode == PME_MODE_SECTOR) {
+		struct pme_range inside = {.start = range.start - place.whole.start,
+					   .length = range.length};
+
+		r = pme_btt_live(stack, upper, inside, place.whole.start, ret);
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
 	r = say_mode(upper, range, ret);
 	if (r != 0)
 		return r < 0 ? r : 0;

@@ -6,11 +6,12 @@
  * that @upper uses: zero, one or many, also several for the same bytes.  A step leads to bytes of
  * the upper device, or ends the way with an owner of its own (metadata, parity) or with an explicit
  * unknown.  Bytes that up() does not mention are not used by @upper.  down() is the inverse: one
- * step for each place that holds the bytes (each leg of a mirror).  Both return 0 or -errno;
- * -EINVAL means that what the kernel said makes no sense, and the caller turns it into an explicit
- * unknown. They never log, and read nothing themselves: the snapshot has it, or a map of the stack
- * (map.h), which is read when it is first needed.  @stack may be NULL in tests of layers that need
- * neither.
+ * step for each place that holds the bytes (each leg of a mirror); an end with copies for bytes
+ * that no place holds and only copies give back (a missing member of a stripe).  Both return 0 or
+ * -errno; -EINVAL means that what the kernel said makes no sense, and the caller turns it into an
+ * explicit unknown. They never log, and read nothing themselves: the snapshot has it, or a map of
+ * the stack (map.h), which is read when it is first needed.  @stack may be NULL in tests of layers
+ * that need neither.
  *
  * Redundancy: a step may name copies, other places that give the same bytes back.  Layers list only
  * places that they vouch for (in sync, not failed); whether these can be read is judged by
@@ -82,7 +83,7 @@ const struct pme_layer *pme_layer_of(const struct pme_dev *upper);
 bool pme_dev_is_bottom(const struct pme_dev *dev);
 
 extern const struct pme_layer pme_layer_partition, pme_layer_dm, pme_layer_md, pme_layer_namespace,
-	pme_layer_loop;
+	pme_layer_loop, pme_layer_zram;
 
 /*
  * Append a step that leads on; 0, -ENOMEM, -E2BIG, -EINVAL for an empty or overflowing range.  A
@@ -140,7 +141,10 @@ struct pme_dm_target {
 			 const struct pme_dev *upper, uint64_t upper_start);
 };
 
-extern const struct pme_dm_target pme_dm_linear, pme_dm_striped, pme_dm_thin,
-	pme_dm_thin_pool;
+extern const struct pme_dm_target pme_dm_clone, pme_dm_crypt, pme_dm_delay, pme_dm_dust, pme_dm_ebs,
+	pme_dm_era, pme_dm_flakey, pme_dm_integrity, pme_dm_linear, pme_dm_log_writes,
+	pme_dm_mirror, pme_dm_multipath, pme_dm_raid, pme_dm_snapshot, pme_dm_snapshot_merge,
+	pme_dm_snapshot_origin, pme_dm_striped, pme_dm_switch, pme_dm_thin, pme_dm_thin_pool,
+	pme_dm_unstriped, pme_dm_verity, pme_dm_writecache;
 
 #endif

@@ -17,11 +17,10 @@ static uint64_t start_of(const struct pme_md_geometry *geo, size_t slot)
 	return start;
 }
 
-static int linear_up(const struct pme_md_geometry *geo, size_t slot, struct pme_range range,
-		     struct pme_steps *ret)
+static int linear_up(const struct pme_md_geometry *geo, const struct pme_md_member *member,
+		     struct pme_range range, struct pme_steps *ret)
 {
-	return pme_md_lead_up(geo, slot, range, start_of(geo, slot) + range.start,
-			      pme_md_linear.kind, ret);
+	return pme_md_lead_up(geo, member, range, start_of(geo, member->slot) + range.start, ret);
 }
 
 static int linear_down(const struct pme_md_geometry *geo, struct pme_range range,
@@ -36,17 +35,20 @@ static int linear_down(const struct pme_md_geometry *geo, struct pme_range range
 			uint64_t start = part.start;
 
 			part.start -= member.start;
-			r = pme_md_lead_down(geo, i, part, start, pme_md_linear.kind, ret);
+			r = pme_md_lead_down(geo, &geo->members[i], part, start, ret);
 		}
 		member.start += member.length;
 	}
 	return r;
 }
 
-static char *linear_explain(const struct pme_md_geometry *geo, size_t slot, uint64_t at)
+static char *linear_explain(const struct pme_md_geometry *geo, const struct pme_md_member *member,
+			    uint64_t at, uint64_t x)
 {
+	size_t slot = member->slot;
 	uint64_t start = start_of(geo, slot);
 
+	(void)x;
 	return pme_printf("%" PRIu64 " + %" PRIu64 " (where member %zu begins) = %" PRIu64, at,
 			  start, slot, start + at);
 }

@@ -76,18 +76,17 @@ static uint64_t rotation_of(const struct pme_md_geometry *geo, const struct zone
 /* Is the order of members in this zone certain? */
 static bool order_known(const struct pme_md_geometry *geo, const struct zone *zone)
 {
-	const struct pme_md *md = geo->array->md;
 
 	if (rotation_of(geo, zone) == 0)
 		return true;
-	return md->layout_known &&
-	       (md->layout == LAYOUT_ORIGINAL || md->layout == LAYOUT_ALTERNATE);
+	return geo->layout_known &&
+	       (geo->layout == LAYOUT_ORIGINAL || geo->layout == LAYOUT_ALTERNATE);
 }
 
 /* The rotation that is in force. */
 static uint64_t shift_of(const struct pme_md_geometry *geo, const struct zone *zone)
 {
-	return geo->array->md->layout == LAYOUT_ALTERNATE ? 0 : rotation_of(geo, zone);
+	return geo->layout == LAYOUT_ALTERNATE ? 0 : rotation_of(geo, zone);
 }
 
 /* Column of member @slot in each row of the zone. */
@@ -113,13 +112,13 @@ static int zone_up(const struct pme_md_geometry *geo, const struct zone *zone, s
 	int r;
 
 	if (!order_known(geo, zone))
-		return order_unknown(geo, pme_md_on_device(geo, slot, part), ret);
+		return order_unknown(geo, pme_md_on_device(&geo->members[slot], part), ret);
 	for (; at < end; at += length) {
 		uint64_t row = (at - zone->dev_start) / geo->chunk, in = at % geo->chunk;
 		uint64_t x = zone->start + (row * zone->width + column) * geo->chunk + in;
 
 		length = pme_min(geo->chunk - in, end - at);
-		r = pme_md_lead_up(geo, slot, (struct pme_range){at, length}, x, pme_md_raid0.kind,
+		r = pme_md_lead_up(geo, &geo->members[slot], (struct pme_range){at, length}, x,
 				   ret);
 		if (r < 0)
 			return r;
@@ -127,9 +126,10 @@ static int zone_up(const struct pme_md_geometry *geo, const struct zone *zone, s
 	return 0;
 }
 
-static int raid0_up(const struct pme_md_geometry *geo, size_t slot, struct pme_range range,
-		    struct pme_steps *ret)
+static int raid0_up(const struct pme_md_geometry *geo, const struct pme_md_member *member,
+		    struct pme_range range, struct pme_steps *ret)
 {
+	size_t slot = member->slot;
 	struct zone zone = {};
 	int r = 0;
 
@@ -149,15 +149,16 @@ static int zone_down(const struct pme_md_geometry *geo, const struct zone *zone,
 	int r;
 
 	if (!order_known(geo, zone))
-		return order_unknown(geo, part, ret);
+		return order_unknown(
+			geo, (struct pme_range){geo->range.start + part.start, part.length}, ret);
 	for (; x < end; x += length) {
 		uint64_t chunk = (x - zone->start) / geo->chunk, in = x % geo->chunk;
 		uint64_t index = (chunk % zone->width + shift) % zone->width;
 		uint64_t at = zone->dev_start + chunk / zone->width * geo->chunk + in;
 
 		length = pme_min(geo->chunk - in, end - x);
-		r = pme_md_lead_down(geo, slot_of(geo, zone, index), (struct pme_range){at, length},
-				     x, pme_md_raid0.kind, ret);
+		r = pme_md_lead_down(geo, &geo->members[slot_of(geo, zone, index)],
+				     (struct pme_range){at, length}, x, ret);
 		if (r < 0)
 			return r;
 	}
@@ -179,11 +180,14 @@ static int raid0_down(const struct pme_md_geometry *geo, struct pme_range range,
 	return r;
 }
 
-static char *raid0_explain(const struct pme_md_geometry *geo, size_t slot, uint64_t at)
+static char *raid0_explain(const struct pme_md_geometry *geo, const struct pme_md_member *member,
+			   uint64_t at, uint64_t x)
 {
+	size_t slot = member->slot;
 	struct zone zone = {};
 	uint64_t zones = 0, row, column, in = at % geo->chunk;
 
+	(void)x;
 	while (zone.dev_end <= at && next_zone(geo, &zone))
 		zones++;
 	row = (at - zone.dev_start) / geo->chunk;

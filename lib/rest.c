@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "btt-map.h"
 #include "climb.h"
 #include "rest.h"
 
@@ -117,6 +118,12 @@ static bool has_partitions(const struct pme_dev *dev)
 		if (dev->uppers[i]->kind == PME_DEV_PARTITION)
 			return true;
 	return false;
+}
+
+/* Nothing there, and nothing that uses it. */
+static bool is_blank(const struct pme_dev *dev, const struct pme_probe *probe)
+{
+	return !probe->type && !probe->pttype && dev->n_uppers == 0;
 }
 
 /* Why the bytes of a device with this content cannot be followed. */
@@ -261,12 +268,27 @@ static int end_jbd(const struct rest *rest, const struct pme_probe *probe)
 					    pme_dev_label(rest->dev)));
 }
 
+/* A namespace of sector mode that is looked at in raw mode: 1 and said, 0, -errno. */
+static int end_btt(const struct rest *rest)
+{
+	_cleanup_(pme_steps_done) struct pme_steps steps = {0};
+	int r = pme_btt_raw(rest->stack, rest->dev, rest->range, &steps);
+
+	for (size_t i = 0; r > 0 && i < steps.count; i++) {
+		int error = end_step(rest, &steps.items[i]);
+
+		r = error < 0 ? error : r;
+	}
+	return r;
+}
+
 static int end_probed(const struct rest *rest)
 {
 	bool partitioned = has_partitions(rest->dev);
 	const struct pme_rest_kind *kind;
 	const struct pme_probe *probe;
 	int error = 0;
+	size_t first;
 
 	if (pme_rest_is_extended(rest->stack, rest->dev))
 		return end_kind(rest, &pme_rest_mbr);
@@ -290,7 +312,16 @@ static int end_probed(const struct rest *rest)
 	if (rest->dev->n_uppers == 0 && probe->usage && strcmp(probe->usage, "filesystem") == 0 &&
 	    probe->type)
 		return end_unmounted(rest, probe);
-	return end_unknown(rest, why_unknown(rest->dev, probe));
+	if (is_blank(rest->dev, probe) && rest->dev->ns && rest->dev->ns->mode == PME_MODE_RAW) {
+		error = end_btt(rest);
+		if (error != 0)
+			return error < 0 ? error : 0;
+	}
+	first = rest->tops->count;
+	error = end_unknown(rest, why_unknown(rest->dev, probe));
+	for (size_t i = first; i < rest->tops->count; i++)
+		rest->tops->items[i].blank = is_blank(rest->dev, probe);
+	return error;
 }
 
 static int end_devdax(const struct rest *rest)

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "held.h"
+
 static const struct pme_hop *last_hop(const struct pme_top *top)
 {
 	return &top->hops[top->n_hops - 1];
@@ -21,7 +23,8 @@ static char *copy_text(const char *text, bool *failed)
 }
 
 /* A way that ended below any filesystem becomes one claim. */
-int pme_claim_end(struct pme_finding *finding, const struct pme_top *top)
+int pme_claim_end(const struct pme_findings *findings, struct pme_finding *finding,
+		  const struct pme_top *top)
 {
 	struct pme_claim *claim = pme_finding_add_claim(finding, top, 0, top->length);
 	bool failed = false;
@@ -34,7 +37,7 @@ int pme_claim_end(struct pme_finding *finding, const struct pme_top *top)
 	claim->reason = copy_text(top->reason, &failed);
 	claim->fs_type = copy_text(top->fs_type, &failed);
 	claim->fs_uuid = copy_text(top->fs_uuid, &failed);
-	return failed ? -ENOMEM : 0;
+	return failed ? -ENOMEM : pme_held_claim(findings, claim, top);
 }
 
 /* Data behind the end of a file belongs to its last block, but nobody can miss it. */
@@ -115,6 +118,8 @@ static int claim_owner(const struct pme_topo *topo, struct pme_finding *finding,
 	claim->reason = copy_text(owner->reason, &failed);
 	if (!failed)
 		failed = qualify(claim, top) < 0;
+	if (!failed)
+		failed = pme_held_note_swap(topo, claim) < 0;
 	if (!failed)
 		failed = note_end(claim) < 0;
 	return failed ? -ENOMEM : note_image(topo, claim);

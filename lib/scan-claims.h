@@ -8,7 +8,8 @@
 #include "finding.h"
 
 /* A way that ended below any filesystem becomes one claim.  0 or -ENOMEM. */
-int pme_claim_end(struct pme_finding *finding, const struct pme_top *top);
+int pme_claim_end(const struct pme_findings *findings, struct pme_finding *finding,
+		  const struct pme_top *top);
 
 /* A way to the filesystem @reached becomes one claim for each owner of its bytes.  0 or -ENOMEM. */
 int pme_claim_fs(const struct pme_topo *topo, struct pme_finding *finding,

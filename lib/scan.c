@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "doc.h"
-#include "holders.h"
+#include "held.h"
 #include "scan-claims.h"
 #include "topo-same.h"
 
@@ -97,26 +97,6 @@ static int resolve_fs(struct pme_scan *scan, struct pme_reached_fs *reached, str
 	return reason ? answer_unknown(reached, reason) : -ENOMEM;
 }
 
-static int find_holders(struct pme_scan *scan, struct pme_log *log)
-{
-	const struct pme_findings *findings = &scan->findings;
-	_cleanup_free_ struct pme_file **files = NULL;
-	size_t count = 0, alloc = 0;
-
-	for (size_t i = 0; i < findings->n_fs; i++) {
-		const struct pme_fs_result *result = &findings->fs[i]->result;
-
-		for (size_t f = 0; f < result->n_files; f++) {
-			int r = pme_grow(&files, &alloc, count, sizeof(*files));
-
-			if (r < 0)
-				return r;
-			files[count++] = result->files[f];
-		}
-	}
-	return count > 0 ? pme_holders_find(scan->topo->os, files, count, log) : 0;
-}
-
 /*
  * Does a finding of a region lie in a namespace that a selected device stands on?  Its bytes may be
  * those of any volume there (sector mode), or metadata that none of them can do without.
@@ -178,7 +158,7 @@ static int add_finding(struct pme_scan *scan, const struct pme_bad *bad,
 		if (tops->items[i].at_fs)
 			r = claim_top(scan, finding, &tops->items[i]);
 		else
-			r = pme_claim_end(finding, &tops->items[i]);
+			r = pme_claim_end(findings, finding, &tops->items[i]);
 	}
 	if (r == 0 && finding->n_claims == 0)
 		findings->count--;
@@ -264,7 +244,7 @@ static int make_findings(struct pme_scan *scan, struct pme_log *log)
 	for (size_t i = 0; r == 0 && i < scan->findings.n_fs; i++)
 		r = resolve_fs(scan, scan->findings.fs[i], log);
 	if (r == 0)
-		r = find_holders(scan, log);
+		r = pme_held_find(scan->topo, &tops, &scan->findings, log);
 	for (size_t i = 0; r == 0 && i < scan->bads.count; i++)
 		r = add_finding(scan, &scan->bads.items[i], &tops, i ? ends[i - 1] : 0, ends[i]);
 	if (r < 0)

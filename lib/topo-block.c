@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Block devices from /sys/class/block: sizes, partitions, what is stacked on what, active swap.
+ * Block devices from /sys/class/block: sizes, partitions, what is stacked on what.
  *
  * Devices come and go while this reads: one that vanished is left out without a word.  What is
  * there and makes no sense is said and left out.
@@ -275,6 +275,31 @@ static int link_slaves(struct pme_topo *topo, struct pme_dev *upper, struct pme_
 	return r;
 }
 
+/*
+ * zram writes pages back to a device that it is no holder of: sysfs has the path, or "none"
+ * (drivers/block/zram/zram_drv.c:backing_dev_show).
+ */
+static int link_backing(struct pme_topo *topo, struct pme_dev *upper, struct pme_log *log)
+{
+	_cleanup_free_ char *path = NULL;
+	struct pme_dev *lower;
+	int r;
+
+	if (strncmp(upper->name, "zram", 4) != 0)
+		return 0;
+	r = pme_os_read_line(topo->os, &path, SYS_BLOCK "/%s/backing_dev", upper->name);
+	if (r == -ENOMEM)
+		return r;
+	if (r == -ENOENT || (r == 0 && strcmp(path, "none") == 0))
+		return 0;
+	/* the snapshot is still being built: its devices may be changed */
+	lower = r < 0 ? NULL : (struct pme_dev *)pme_topo_dev_by_spec(topo, path);
+	if (lower)
+		return pme_topo_link(lower, upper, log);
+	pme_log_incomplete(log, upper->name, "cannot tell to which device it writes pages back");
+	return 0;
+}
+
 static int link_all(struct pme_topo *topo, struct pme_log *log)
 {
 	for (size_t i = 0; i < topo->n_devs; i++) {
@@ -285,73 +310,12 @@ static int link_all(struct pme_topo *topo, struct pme_log *log)
 			r = link_partition(topo, dev, log);
 		else
 			r = link_slaves(topo, dev, log);
+		if (r == 0)
+			r = link_backing(topo, dev, log);
 		if (r < 0)
 			return r;
 	}
 	return 0;
-}
-
-/* \040 and the like: fs/seq_file.c escapes blank, tab, newline and backslash. */
-static void unescape_octal(char *text)
-{
-	char *out = text;
-
-	while (*text) {
-		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' && text[2] >= '0' &&
-		    text[2] <= '7' && text[3] >= '0' && text[3] <= '7') {
-			*out++ = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 |
-					(text[3] - '0'));
-			text += 4;
-		} else {
-			*out++ = *text++;
-		}
-	}
-	*out = '\0';
-}
-
-/* "/dev/dm-1 partition 1048572 0 -2"; swap files belong to their filesystem. */
-static int load_swap(struct pme_topo *topo, const char *line, const char *end, struct pme_log *log)
-{
-	_cleanup_free_ char *path = NULL;
-	const char *word, *type;
-	size_t len, type_len;
-	struct pme_dev *dev;
-
-	if (pme_next_word(&line, end, &word, &len) == 0 ||
-	    pme_next_word(&line, end, &type, &type_len) == 0 ||
-	    !pme_word_is(type, type_len, "partition"))
-		return 0;
-	path = strndup(word, len);
-	if (!path)
-		return -ENOMEM;
-	unescape_octal(path);
-	/* the snapshot is still being built: its devices may be changed */
-	dev = (struct pme_dev *)pme_topo_dev_by_spec(topo, path);
-	if (dev)
-		dev->swap = true;
-	else
-		pme_log_incomplete(log, path, "swap area on a device that is not known");
-	return 0;
-}
-
-static int load_swaps(struct pme_topo *topo, struct pme_log *log)
-{
-	_cleanup_free_ char *text = NULL;
-	size_t len;
-	int r = pme_os_read_attr(topo->os, &text, &len, "proc/swaps");
-
-	if (r == -ENOENT || r == -ENOMEM) /* ENOENT: a kernel without swap */
-		return r == -ENOMEM ? r : 0;
-	if (r < 0)
-		pme_log_incomplete(log, "/proc/swaps", "cannot be read: %s", strerror(-r));
-	for (const char *p = text; r == 0 && p < text + len;) {
-		const char *end = memchr(p, '\n', (size_t)(text + len - p));
-
-		end = end ? end : text + len;
-		r = load_swap(topo, p, end, log);
-		p = end + 1;
-	}
-	return r == -ENOMEM ? r : 0;
 }
 
 int pme_topo_load_block(struct pme_topo *topo, struct pme_log *log)
@@ -367,5 +331,5 @@ int pme_topo_load_block(struct pme_topo *topo, struct pme_log *log)
 	pme_os_free_names(names, count);
 	if (r == 0)
 		r = link_all(topo, log);
-	return r < 0 ? r : load_swaps(topo, log);
+	return r < 0 ? r : pme_topo_load_swaps(topo, log);
 }

@@ -12,6 +12,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "badblocks.h"
+
 #define KIB 1024ULL
 
 /* "new" or "new (old)": the first number, and whether there are two. */
@@ -66,6 +68,42 @@ static int parse_geometry(const struct pme_md_text *text, struct pme_md *md)
 	return 0;
 }
 
+/* How far mirrors and parity are known to agree: "none" for everywhere.  Silence vouches for
+ * nothing. */
+static uint64_t parse_resync(const char *text)
+{
+	uint64_t sectors, bytes;
+
+	if (!text)
+		return 0;
+	if (strcmp(text, "none") == 0)
+		return UINT64_MAX;
+	if (pme_parse_u64(text, strlen(text), &sectors) < 0 ||
+	    pme_mul(sectors, PME_SECTOR, &bytes) < 0)
+		return 0;
+	return bytes;
+}
+
+static int parse_strings(const struct pme_md_text *text, struct pme_md *md)
+{
+	uint64_t size;
+
+	if (text->component_size &&
+	    pme_parse_u64(text->component_size, strlen(text->component_size), &size) == 0 &&
+	    pme_mul(size, KIB, &size) == 0)
+		md->member_size = size;
+	md->resynced = parse_resync(text->resync_start);
+	md->journal_back = text->journal_mode && strstr(text->journal_mode, "[write-back]");
+	md->level = strdup(text->level);
+	if (text->metadata_version)
+		md->metadata = strdup(text->metadata_version);
+	if (md->level && (md->metadata || !text->metadata_version))
+		return 0;
+	free(md->level);
+	free(md->metadata);
+	return -ENOMEM;
+}
+
 int pme_md_parse(const struct pme_md_text *text, struct pme_md *ret)
 {
 	struct pme_md md = *ret;
@@ -76,11 +114,10 @@ int pme_md_parse(const struct pme_md_text *text, struct pme_md *ret)
 	r = parse_geometry(text, &md);
 	if (r < 0)
 		return r;
-	md.level = strdup(text->level);
-	if (!md.level)
-		return -ENOMEM;
-	*ret = md;
-	return 0;
+	r = parse_strings(text, &md);
+	if (r == 0)
+		*ret = md;
+	return r;
 }
 
 static int parse_slot(const char *text, int *ret)
@@ -110,6 +147,35 @@ static int parse_scaled(const char *text, uint64_t unit, uint64_t *ret)
 	return pme_mul(value, unit, ret) < 0 ? -ERANGE : 0;
 }
 
+/* Is @word in the list @state? */
+static bool has_state(const char *state, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *pos = state; pos; pos = strchr(pos, ',')) {
+		pos += *pos == ',';
+		if (strncmp(pos, word, len) == 0 && (pos[len] == ',' || pos[len] == 0))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Which bytes of a member hold what they should.  "faulty" beside "in_sync" is one that has bad
+ * blocks which are not acknowledged yet, and no more.
+ */
+static void parse_sync(const struct pme_md_component_text *text, struct pme_md_component *c)
+{
+	if (has_state(c->state, "in_sync")) {
+		c->synced = UINT64_MAX;
+	} else if (has_state(c->state, "faulty")) {
+		c->synced = 0;
+	} else {
+		c->synced = parse_resync(text->recovery_start);
+		c->vague = !text->recovery_start;
+	}
+}
+
 int pme_md_component_parse(const struct pme_md_component_text *text, struct pme_md_component *ret)
 {
 	struct pme_md_component c = {.dev = ret->dev};
@@ -127,6 +193,7 @@ int pme_md_component_parse(const struct pme_md_component_text *text, struct pme_
 	c.state = strdup(text->state ? text->state : "");
 	if (!c.state)
 		return -ENOMEM;
+	parse_sync(text, &c);
 	*ret = c;
 	return 0;
 }
@@ -134,8 +201,11 @@ int pme_md_component_parse(const struct pme_md_component_text *text, struct pme_
 void pme_md_done(struct pme_md *md)
 {
 	free(md->level);
-	for (size_t i = 0; i < md->n_components; i++)
+	free(md->metadata);
+	for (size_t i = 0; i < md->n_components; i++) {
 		free(md->components[i].state);
+		pme_range_list_done(&md->components[i].bad);
+	}
 	free(md->components);
 	*md = (struct pme_md){0};
 }
@@ -151,35 +221,55 @@ static int read_text(const struct pme_topo *topo, const struct pme_dev *dev, con
 	return r == -ENOMEM ? r : 0;
 }
 
+enum { N_ATTRS = 9 };
+
+/* In the order of struct pme_md_text. */
+static const char *const attrs[N_ATTRS] = {
+	"level",	  "raid_disks",	  "layout",	      "chunk_size",   "reshape_position",
+	"component_size", "resync_start", "metadata_version", "journal_mode",
+};
+
 static int load_array(const struct pme_topo *topo, struct pme_dev *dev)
 {
-	_cleanup_free_ char *level = NULL, *disks = NULL, *layout = NULL, *chunk = NULL,
-			    *reshape = NULL;
-	int r = read_text(topo, dev, "", "level", &level);
+	char *text[N_ATTRS] = {NULL};
+	int r = 0;
 
+	for (size_t i = 0; r == 0 && i < N_ATTRS; i++)
+		r = read_text(topo, dev, "", attrs[i], &text[i]);
 	if (r == 0)
-		r = read_text(topo, dev, "", "raid_disks", &disks);
-	if (r == 0)
-		r = read_text(topo, dev, "", "layout", &layout);
-	if (r == 0)
-		r = read_text(topo, dev, "", "chunk_size", &chunk);
-	if (r == 0)
-		r = read_text(topo, dev, "", "reshape_position", &reshape);
-	if (r < 0)
+		r = pme_md_parse(&(struct pme_md_text){text[0], text[1], text[2], text[3], text[4],
+						       text[5], text[6], text[7], text[8]},
+				 dev->md);
+	for (size_t i = 0; i < N_ATTRS; i++)
+		free(text[i]);
+	return r;
+}
+
+/* A list that cannot be read, or not to its end, vouches for nothing; older kernels have none. */
+static int read_bad_blocks(const struct pme_topo *topo, const struct pme_dev *dev,
+			   const char *folder, struct pme_md_component *c)
+{
+	_cleanup_free_ char *path =
+		pme_printf("sys/class/block/%s/md/%s/bad_blocks", dev->name, folder);
+	struct pme_badblocks bb = {};
+	size_t line;
+	int r = path ? pme_badblocks_read(topo->os, path, &bb, &line) : -ENOMEM;
+
+	if (r == -ENOMEM)
 		return r;
-	return pme_md_parse(&(struct pme_md_text){.level = level,
-						  .raid_disks = disks,
-						  .layout = layout,
-						  .chunk_size = chunk,
-						  .reshape_position = reshape},
-			    dev->md);
+	if (r == -ENOENT)
+		return 0;
+	c->vague = c->vague || r < 0 || bb.state == PME_BB_CLIPPED;
+	c->bad = bb.ranges;
+	return 0;
 }
 
 static int read_component(const struct pme_topo *topo, const struct pme_dev *dev,
 			  const char *folder, struct pme_md_component *ret)
 {
 	_cleanup_free_ char *part = pme_printf("/%s", folder);
-	_cleanup_free_ char *slot = NULL, *offset = NULL, *size = NULL, *state = NULL;
+	_cleanup_free_ char *slot = NULL, *offset = NULL, *size = NULL, *state = NULL,
+			    *recovery = NULL;
 	int r = part ? read_text(topo, dev, part, "slot", &slot) : -ENOMEM;
 
 	if (r == 0)
@@ -188,12 +278,22 @@ static int read_component(const struct pme_topo *topo, const struct pme_dev *dev
 		r = read_text(topo, dev, part, "size", &size);
 	if (r == 0)
 		r = read_text(topo, dev, part, "state", &state);
+	if (r == 0)
+		r = read_text(topo, dev, part, "recovery_start", &recovery);
+	if (r == 0)
+		r = pme_md_component_parse(
+			&(struct pme_md_component_text){.slot = slot,
+							.offset = offset,
+							.size = size,
+							.state = state,
+							.recovery_start = recovery},
+			ret);
 	if (r < 0)
 		return r;
-	return pme_md_component_parse(
-		&(struct pme_md_component_text){
-			.slot = slot, .offset = offset, .size = size, .state = state},
-		ret);
+	r = read_bad_blocks(topo, dev, folder, ret);
+	if (r < 0)
+		free(ret->state);
+	return r;
 }
 
 static bool fits(const struct pme_md_component *c)
@@ -216,10 +316,11 @@ static int add_component(struct pme_topo *topo, struct pme_dev *dev, const char 
 		md->components[md->n_components++] = c;
 		return 0;
 	}
+	/* a failed one that is gone is as good as none */
+	r = c.slot < 0 || (c.synced == 0 && has_state(c.state, "faulty")) ? 0 : -ENODEV;
 	free(c.state);
-	if (c.dev)
-		return -ERANGE;
-	return c.slot < 0 ? 0 : -ENODEV;
+	pme_range_list_done(&c.bad);
+	return c.dev ? -ERANGE : r;
 }
 
 /* By slot; those without one last; a replacement behind the device that it replaces. */

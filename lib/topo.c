@@ -307,6 +307,7 @@ struct pme_topo *pme_topo_free(struct pme_topo *topo)
 	for (size_t i = 0; i < topo->n_regions; i++)
 		free_region(topo->regions[i]);
 	free(topo->mounts);
+	free(topo->swap_files);
 	free(topo->devs);
 	free(topo->namespaces);
 	free(topo->regions);

@@ -59,18 +59,25 @@ struct pme_dm_line {
 
 struct pme_md_component {
 	const struct pme_dev *dev;
-	int slot;	      /* role in the array; -1 none (spare, journal) */
-	uint64_t data_offset; /* bytes */
-	uint64_t size;	      /* bytes used for data */
-	char *state;	      /* "in_sync", "faulty,..." */
+	int slot;		   /* role in the array; -1 none (spare, journal) */
+	uint64_t data_offset;	   /* bytes */
+	uint64_t size;		   /* bytes used for data */
+	char *state;		   /* "in_sync", "faulty,..." */
+	uint64_t synced;	   /* bytes of its data area that are in sync; UINT64_MAX: all */
+	bool vague;		   /* nobody says which */
+	struct pme_range_list bad; /* bytes of the device that md itself calls bad */
 };
 
 struct pme_md {
-	char *level;	   /* "raid0" */
-	uint64_t chunk;	   /* bytes; 0 when it has none */
-	uint64_t layout;   /* raw number; meaning depends on the level */
-	bool layout_known; /* false: unreadable, or two numbers (a reshape runs) */
-	bool reshape;	   /* reshape_position is not "none" */
+	char *level;	      /* "raid0" */
+	uint64_t chunk;	      /* bytes; 0 when it has none */
+	uint64_t layout;      /* raw number; meaning depends on the level */
+	bool layout_known;    /* false: unreadable, or two numbers (a reshape runs) */
+	bool reshape;	      /* reshape_position is not "none" */
+	uint64_t member_size; /* bytes that the array uses of each member; 0: not said */
+	uint64_t resynced;    /* mirrors and parity agree below: UINT64_MAX: everywhere */
+	bool journal_back;    /* new data may be in the journal only */
+	char *metadata;	      /* version of its superblocks: "1.2"; or NULL */
 	uint64_t raid_disks;
 	struct pme_md_component *components;
 	size_t n_components;
@@ -128,6 +135,12 @@ struct pme_mount {
 	char *options; /* of the superblock */
 };
 
+/* An active swap file, as stat(2) sees it. */
+struct pme_swap_file {
+	dev_t devno;
+	uint64_t inode;
+};
+
 struct pme_topo {
 	const struct pme_os *os;
 	struct pme_region **regions;
@@ -138,6 +151,8 @@ struct pme_topo {
 	size_t n_devs, alloc_devs;
 	struct pme_mount *mounts;
 	size_t n_mounts, alloc_mounts;
+	struct pme_swap_file *swap_files;
+	size_t n_swap_files, alloc_swap_files;
 	void *nd; /* libndctl context, or NULL */
 };
 
@@ -212,6 +227,7 @@ const char *pme_dev_label(const struct pme_dev *dev);
  * -ENOMEM, and an unreadable /sys/class/block; everything else is said in @log.
  */
 int pme_topo_load_block(struct pme_topo *topo, struct pme_log *log);
+int pme_topo_load_swaps(struct pme_topo *topo, struct pme_log *log);
 int pme_topo_load_nd(struct pme_topo *topo, struct pme_log *log);
 int pme_topo_load_dm(struct pme_topo *topo, struct pme_log *log);
 int pme_topo_load_md(struct pme_topo *topo, struct pme_dev *dev, struct pme_log *log);
@@ -242,16 +258,28 @@ bool pme_topo_is_host(const struct pme_topo *topo);
  */
 int pme_devno_parse(const char *text, size_t len, dev_t *ret);
 
+/* Is this inode an active swap file? */
+bool pme_topo_is_swap_file(const struct pme_topo *topo, dev_t devno, uint64_t inode);
+
+/* One line of /proc/swaps but the first: 0 and an allocated path, -EINVAL, -ENOMEM. */
+struct pme_swap_line {
+	char *path; /* without escapes */
+	bool is_file;
+	uint64_t size; /* bytes, without the first page */
+};
+int pme_swap_line_parse(const char *line, size_t len, struct pme_swap_line *ret);
+
 /*
  * MD attributes as sysfs shows them, without the newline (Documentation/admin-guide/md.rst).
- * Units: chunk_size bytes, size KiB, offset 512-byte sectors.  While a reshape runs, layout,
- * chunk_size and raid_disks read "new (old)".
+ * Units: chunk_size bytes, size and component_size KiB, all else 512-byte sectors.  While a reshape
+ * runs, layout, chunk_size and raid_disks read "new (old)".
  */
 struct pme_md_text {
 	const char *level, *raid_disks, *layout, *chunk_size, *reshape_position;
+	const char *component_size, *resync_start, *metadata_version, *journal_mode;
 };
 struct pme_md_component_text {
-	const char *slot, *offset, *size, *state;
+	const char *slot, *offset, *size, *state, *recovery_start;
 };
 /* 0, -EINVAL or -ERANGE for text that makes no sense, -ENOMEM; components are not touched. */
 int pme_md_parse(const struct pme_md_text *text, struct pme_md *ret);

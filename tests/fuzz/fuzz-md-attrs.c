@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Fuzz target: the sysfs attributes of an MD array.  A line for each attribute: level, raid_disks,
- * layout, chunk_size, reshape_position, then slot, offset, size, state of one component; "?" stands
- * for one that cannot be read.
+ * layout, chunk_size, reshape_position, then slot, offset, size, state of one component, then
+ * component_size, resync_start, metadata_version, journal_mode of the array and recovery_start of
+ * the component; "?" stands for one that cannot be read.
  */
 #include "fuzz.h"
 #include "topo.h"
 
-#define ATTRS 9
+#define ATTRS 14
 
 /* Cut @text into lines, in place; attributes that are left over stay NULL. */
 static void cut(char *text, const char *attrs[ATTRS])
@@ -21,7 +22,8 @@ static void cut(char *text, const char *attrs[ATTRS])
 
 static void check_array(const char *attrs[ATTRS])
 {
-	const struct pme_md_text text = {attrs[0], attrs[1], attrs[2], attrs[3], attrs[4]};
+	const struct pme_md_text text = {attrs[0], attrs[1],  attrs[2],	 attrs[3], attrs[4],
+					 attrs[9], attrs[10], attrs[11], attrs[12]};
 	struct pme_md md = {0};
 
 	if (pme_md_parse(&text, &md) < 0) {
@@ -39,7 +41,8 @@ static void check_array(const char *attrs[ATTRS])
 
 static void check_component(const char *attrs[ATTRS])
 {
-	const struct pme_md_component_text text = {attrs[5], attrs[6], attrs[7], attrs[8]};
+	const struct pme_md_component_text text = {attrs[5], attrs[6], attrs[7], attrs[8],
+						   attrs[13]};
 	struct pme_md_component c = {0};
 
 	if (pme_md_component_parse(&text, &c) < 0) {

@@ -21,6 +21,7 @@ static void parse_array(const char *line, size_t len, struct pme_dev *dev, struc
 	md->layout = next_number(&pos, end);
 	md->layout_known = md->layout != 9;
 	md->raid_disks = next_number(&pos, end);
+	md->resynced = UINT64_MAX;
 	dev->size = next_number(&pos, end);
 }
 
@@ -32,6 +33,7 @@ static void parse_member(const char *line, size_t len, struct pme_md_component *
 	ret->slot = slot == 99 ? -1 : (int)(slot & 0x7fffffff);
 	ret->data_offset = next_number(&pos, end);
 	ret->size = next_number(&pos, end);
+	ret->synced = UINT64_MAX;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -32,3 +32,36 @@ def check(doc, device, failing):
         yield f"{device} sector {sector} is claimed as exact and can be read"
     print(f"# fails: {len(failing)} sectors fail, {len(said['redundant'])} are redundant",
           file=sys.stderr)
+
+
+def said_of_files(doc, device):
+    """{inode: {sector of the file}} of exact claims on data of files on one device, and names."""
+    said, names = {}, {}
+    for claim in invariants.claims(doc):
+        owner = claim["owner"]
+        if claim["via"][-1]["device"] != device or owner["kind"] != "file-data":
+            continue
+        if claim["certainty"] != "exact" or owner["range"] is None:
+            continue
+        start, end = owner["range"]["start"], owner["range"]["start"] + owner["range"]["length"]
+        said.setdefault(owner["inode"], set()).update(range(start // SECTOR, -(-end // SECTOR)))
+        names[owner["inode"]] = {invariants.raw_path(p) for p in owner["paths"] or []}
+    return said, names
+
+
+def check_files(doc, device, failing, files):
+    """The same for files. Sectors wholly behind the end of a file cannot be read, and are left
+    out. files: {inode: (size, {name})}."""
+    said, names = said_of_files(doc, device)
+    for inode in sorted(set(failing) | set(said)):
+        size, true = files.get(inode, (0, set()))
+        claimed = {s for s in said.get(inode, ()) if s * SECTOR < size}
+        failed = failing.get(inode, set())
+        for sector in sorted(failed - claimed):
+            yield f"{sorted(true)}: sector {sector} fails, nothing says so"
+        for sector in sorted(claimed - failed):
+            yield f"{sorted(true)}: sector {sector} is claimed and can be read"
+        if inode in names and names[inode] != true:
+            yield f"inode {inode}: called {sorted(names[inode])}, is {sorted(true)}"
+    total = sum(map(len, failing.values()))
+    print(f"# files: {total} sectors of {len(failing)} files fail", file=sys.stderr)

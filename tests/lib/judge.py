@@ -9,6 +9,7 @@
     where  --manifest M --where W... --root DIR... --truth DEVICE=FILE... [--whole] [--status N]
     locate --manifest M --truth DEVICE=FILE --path P --offset N   the sector of these bytes
     fails  --scan S --top DEVICE --failing FILE [--min N]   what fails on top is what is claimed
+    files  --scan S --top DEVICE --failing FILE --names FILE --root DIR [--min N]   of files, too
     facts  --scan S                               claims, paths, holders, messages as lines
     invariants DOC [--status N]
     schema DOC DIR
@@ -91,6 +92,9 @@ def claims_at(doc, device, sector):
     return found
 
 
+CERTAINTY = {"exact"}  # what claims on data may be; --certainty
+
+
 def said_of(claims, roots):
     """{(names, file offset)} of the claims on file data, and complaints about them."""
     said, complaints = [], []
@@ -99,7 +103,7 @@ def said_of(claims, roots):
         if owner["kind"] != "file-data":
             complaints.append(f"live data is called {owner['kind']}")
             continue
-        if claim["certainty"] != "exact":
+        if claim["certainty"] not in CERTAINTY:
             complaints.append(f"certainty {claim['certainty']}: {claim['reason']}")
         said.append((frozenset(names(owner, roots)), owner["range"]["start"] + skip))
     return said, complaints
@@ -167,12 +171,37 @@ def judge_rest(manifest, raw, claims, roots, _partial):
                     yield f"{raw.kind} sector is called {owner['kind']} of {name}"
 
 
+def row_of(device, sector, members):
+    """The place within its member, which is the same in the whole row of a stripe."""
+    starts = [int(start) for name, _, start in (m.partition(":") for m in members)
+              if name == device and int(start) <= sector]
+    return sector - max(starts) if starts else None
+
+
+def crowded(options, manifest):
+    """A function that says of a sector whether another one of its row, or a copy of it, was asked
+    about as well: then both are bad, and nothing is promised of its certainty."""
+    rows, copies = collections.Counter(), collections.Counter()
+    for device, sectors in truths(options, manifest).items():
+        for raw in sectors.values():
+            rows[row_of(device, raw.sector, options.members)] += 1
+            copies[raw.identity] += 1
+    rows[None] = copies[None] = 0
+    return lambda device, raw: (rows[row_of(device, raw.sector, options.members)] > 1
+                                or copies[raw.identity] > 1)
+
+
 def judge_scan(options):
+    global CERTAINTY
     manifest, doc = truth.Manifest(options.manifest), load(options.scan)
     yield from invariants.check_scan(doc, options.status)
     judged = collections.Counter()
+    both_bad = crowded(options, manifest)
     for device, sectors in truths(options, manifest).items():
         for raw in sectors.values():
+            CERTAINTY = {options.certainty}
+            if options.certainty == "redundant" and both_bad(device, raw):
+                CERTAINTY = {"redundant", "exact"}
             claims = claims_at(doc, device, raw.sector)
             judge = judge_data if raw.kind == "data" else judge_rest
             judged[raw.kind] += 1
@@ -313,6 +342,22 @@ def judge_fails(options):
         yield f"only {len(failing)} sectors fail, not {options.min}"
 
 
+def judge_files(options):
+    doc, files, failing = load(options.scan), {}, collections.defaultdict(set)
+    with open(options.names, "rb") as lines:
+        for line in lines.read().split(b"\0")[:-1]:
+            inode, size, name = line.split(b" ", 2)
+            whole = os.fsencode(options.root[0]) + b"/" + name
+            files.setdefault(int(inode), (int(size), set()))[1].add(whole)
+    with open(options.failing, encoding="ascii") as lines:
+        for line in lines:
+            inode, sector = map(int, line.split())
+            failing[inode].add(sector)
+    yield from fails.check_files(doc, options.top, failing, files)
+    if sum(map(len, failing.values())) < options.min:
+        yield f"fewer than {options.min} sectors of files fail"
+
+
 # ---- where ----
 
 def where_file(doc, manifest, roots):
@@ -435,7 +480,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("oracle", "scan", "fsmap", "daddrs", "where", "locate", "facts",
-                 "fails"):
+                 "fails", "files"):
         command = commands.add_parser(name)
         command.add_argument("--manifest")
         command.add_argument("--scan")
@@ -444,6 +489,7 @@ def parse():
         command.add_argument("--top")
         command.add_argument("--db")
         command.add_argument("--failing")
+        command.add_argument("--names")
         command.add_argument("--root", nargs="+", default=[])
         command.add_argument("--truth", nargs="+", default=[])
         command.add_argument("--path")
@@ -452,6 +498,8 @@ def parse():
         command.add_argument("--whole", action="store_true")
         command.add_argument("--status", type=int)
         command.add_argument("--min", type=int, default=1)
+        command.add_argument("--certainty", default="exact")
+        command.add_argument("--members", nargs="*", default=[])
     command = commands.add_parser("invariants")
     command.add_argument("document")
     command.add_argument("--status", type=int)

@@ -18,6 +18,9 @@
 stack_vg=vg-of-pmem # a dash: device-mapper doubles it in its own names
 stack_lv=lv-data
 
+# Where members of redundant arrays begin, DISK:SECTOR: a set says it.
+stack_members() { :; }
+
 stack_disks() { D0=$1 D1=$2; }
 
 sectors_of() { blockdev --getsz "$1"; }

@@ -2,11 +2,12 @@
 /*
  * failing DEVICE [START LENGTH]: print each 512-byte sector of a block device (or of a part of it,
  * in sectors) that cannot be read, one per line.
+ * failing --files FILE…: the same for files, as lines "INODE SECTOR".
  *
  * The truth for layers whose raw sectors say nothing of what is above them: make sectors of the
  * lowest disks bad, and look which ones fail on top.  Reads past the page cache, 1 MiB at a time,
  * and halves what fails, down to one logical block; a block of 4096 bytes is eight lines.
- * Status: 0 also when some fail, 4 when the device cannot be opened or asked, 8 for wrong usage.
+ * Status: 0 also when some fail, 4 when something cannot be opened or asked, 8 for wrong usage.
  * The surprise: reading may change what is read: arrays write back what they could reconstruct.
  */
 #include <err.h>
@@ -17,7 +18,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SECTOR 512
@@ -25,11 +28,12 @@
 #define CANNOT 4
 #define USAGE 8
 
-struct device {
+struct source {
 	const char *name;
 	int fd;
 	uint64_t size, block; /* bytes */
 	uint64_t from, to;    /* bytes: what is printed */
+	uint64_t inode;	      /* printed before the sector, or 0 */
 	char *buffer;
 };
 
@@ -40,76 +44,118 @@ static bool is_unreadable(int error)
 	       error == EBADMSG;
 }
 
-static void print_block(const struct device *dev, uint64_t start)
+static void print_block(const struct source *src, uint64_t start)
 {
-	for (uint64_t at = start; at < start + dev->block; at += SECTOR)
-		if (at >= dev->from && at < dev->to && printf("%" PRIu64 "\n", at / SECTOR) < 0)
-			err(CANNOT, "standard output");
+	for (uint64_t at = start; at < start + src->block; at += SECTOR) {
+		if (at < src->from || at >= src->to)
+			continue;
+		if (src->inode)
+			printf("%" PRIu64 " ", src->inode);
+		printf("%" PRIu64 "\n", at / SECTOR);
+	}
 }
 
-static void look_at(const struct device *dev, uint64_t start, uint64_t size)
+static void look_at(const struct source *src, uint64_t start, uint64_t size)
 {
-	uint64_t half = size / 2 / dev->block * dev->block;
-	ssize_t n = pread(dev->fd, dev->buffer, size, (off_t)start);
+	uint64_t half = size / 2 / src->block * src->block;
+	ssize_t n = pread(src->fd, src->buffer, size, (off_t)start);
 	int error = errno;
 
-	if (n == (ssize_t)size)
+	if (n == (ssize_t)size || (n >= 0 && start + (uint64_t)n >= src->size))
 		return;
 	if (n == 0)
-		errx(CANNOT, "%s: ends at %" PRIu64, dev->name, start);
+		errx(CANNOT, "%s: ends at %" PRIu64, src->name, start);
 	if (n < 0 && !is_unreadable(error)) {
 		errno = error;
-		err(CANNOT, "%s: cannot read %" PRIu64 " bytes at %" PRIu64, dev->name, size,
+		err(CANNOT, "%s: cannot read %" PRIu64 " bytes at %" PRIu64, src->name, size,
 		    start);
 	}
-	if (size <= dev->block) {
-		print_block(dev, start);
+	if (size <= src->block) {
+		print_block(src, start);
 		return;
 	}
-	look_at(dev, start, half);
-	look_at(dev, start + half, size - half);
+	look_at(src, start, half);
+	look_at(src, start + half, size - half);
 }
 
-static void set_part(struct device *dev, char **argv, int argc)
+static void look_at_all(const struct source *src)
 {
-	char none[] = "", *end_start = none, *end_length = none;
-	uint64_t start = 0, length = dev->size / SECTOR;
+	for (uint64_t at = src->from / src->block * src->block; at < src->to;) {
+		uint64_t left = (src->to - at + src->block - 1) / src->block * src->block;
 
-	if (argc == 4) {
-		start = strtoull(argv[2], &end_start, 10);
-		length = strtoull(argv[3], &end_length, 10);
+		left = left < AT_ONCE ? left : AT_ONCE;
+		look_at(src, at, left);
+		at += left;
 	}
-	if (*end_start || *end_length || start > dev->size / SECTOR ||
-	    length > dev->size / SECTOR - start)
-		errx(USAGE, "%s has no such part", dev->name);
-	dev->from = start * SECTOR;
-	dev->to = (start + length) * SECTOR;
+}
+
+static void open_source(struct source *src, const char *name)
+{
+	src->name = name;
+	src->fd = open(name, O_RDONLY | O_DIRECT | O_NOATIME | O_CLOEXEC);
+	if (src->fd < 0)
+		err(CANNOT, "%s: cannot open", name);
+}
+
+static void look_at_file(struct source *src, const char *name)
+{
+	struct statx st;
+
+	open_source(src, name);
+	if (statx(src->fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_DIOALIGN, &st))
+		err(CANNOT, "%s: cannot stat", name);
+	src->block = st.stx_dio_offset_align ? st.stx_dio_offset_align : SECTOR;
+	src->size = st.stx_size;
+	src->inode = st.stx_ino;
+	src->from = 0;
+	src->to = (st.stx_size + SECTOR - 1) / SECTOR * SECTOR;
+	look_at_all(src);
+	close(src->fd);
+}
+
+static void set_part(struct source *src, char **argv)
+{
+	char *end_start, *end_length;
+	uint64_t start = strtoull(argv[0], &end_start, 10);
+	uint64_t length = strtoull(argv[1], &end_length, 10);
+
+	if (*end_start || *end_length || start > src->size / SECTOR ||
+	    length > src->size / SECTOR - start)
+		errx(USAGE, "%s has no such part", src->name);
+	src->from = start * SECTOR;
+	src->to = (start + length) * SECTOR;
+}
+
+static void look_at_device(struct source *src, char **argv, int argc)
+{
+	int block;
+
+	open_source(src, argv[0]);
+	if (ioctl(src->fd, BLKGETSIZE64, &src->size) || ioctl(src->fd, BLKSSZGET, &block))
+		err(CANNOT, "%s: cannot ask for its size", src->name);
+	src->block = (uint64_t)block;
+	src->to = src->size;
+	if (argc == 3)
+		set_part(src, argv + 1);
+	look_at_all(src);
+	close(src->fd);
 }
 
 int main(int argc, char **argv)
 {
-	struct device dev = {.name = argv[1]};
-	int block;
+	struct source src = {.buffer = aligned_alloc(AT_ONCE, AT_ONCE)};
 
-	if (argc != 2 && argc != 4)
-		errx(USAGE, "usage: failing DEVICE [START LENGTH]");
-	dev.fd = open(dev.name, O_RDONLY | O_DIRECT | O_CLOEXEC);
-	if (dev.fd < 0)
-		err(CANNOT, "%s: cannot open", dev.name);
-	if (ioctl(dev.fd, BLKGETSIZE64, &dev.size) || ioctl(dev.fd, BLKSSZGET, &block))
-		err(CANNOT, "%s: cannot ask for its size", dev.name);
-	dev.block = (uint64_t)block;
-	dev.buffer = aligned_alloc(AT_ONCE, AT_ONCE);
-	if (!dev.buffer)
+	if (!src.buffer)
 		err(CANNOT, "memory");
-	set_part(&dev, argv, argc);
-	for (uint64_t at = dev.from / dev.block * dev.block; at < dev.to;) {
-		uint64_t left = (dev.to - at + dev.block - 1) / dev.block * dev.block;
-
-		left = left < AT_ONCE ? left : AT_ONCE;
-		look_at(&dev, at, left);
-		at += left;
-	}
-	free(dev.buffer);
+	if (argc > 2 && strcmp(argv[1], "--files") == 0)
+		for (int i = 2; i < argc; i++)
+			look_at_file(&src, argv[i]);
+	else if (argc == 2 || argc == 4)
+		look_at_device(&src, argv + 1, argc - 1);
+	else
+		errx(USAGE, "usage: failing DEVICE [START LENGTH] | failing --files FILE...");
+	free(src.buffer);
+	if (fflush(stdout))
+		err(CANNOT, "standard output");
 	return 0;
 }

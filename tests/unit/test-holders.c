@@ -269,6 +269,51 @@ static void test_unlinked(void **state)
 	pme_log_done(&log);
 }
 
+/*
+ * A device is held through any node of it: the one that is open has another name and inode than the
+ * one that is mapped.  A block device of the same number is another one.
+ */
+static void test_devices(void **state)
+{
+	const struct root *root = *state;
+	struct pme_file *files[3] = {new_file(root), calloc(1, sizeof(**files)),
+				     calloc(1, sizeof(**files))};
+	struct pme_log log = {0};
+
+	files[1]->rdev = files[2]->rdev = makedev(1, 3);
+	files[1]->mode = S_IFCHR;
+	files[2]->mode = S_IFBLK;
+	make_process(root, 20, "db\n", "0::/\n");
+	make(root, "proc/20/maps",
+	     "1000-3000 rw-s 00001000 00:05 11 /dev/dax0.0\n"
+	     "4000-5000 rw-s 00004000 00:05 11 /dev/dax0.0\n"
+	     "6000-7000 r--p 00000000 00:05 12 /lib/x\n");
+	make(root, "proc/20/smaps",
+	     "1000-3000 rw-s 00001000 00:05 11 /dev/dax0.0\nVmFlags: rd sf\n");
+	assert_int_equal(mkdirat(root->os.root, "proc/20/map_files", 0700), 0);
+	make(root, "proc/20/map_files/6000-7000", "");
+	make_process(root, 30, "opener\n", "0::/\n");
+	if (mknodat(root->os.root, "proc/20/map_files/1000-3000", S_IFCHR | 0600, makedev(1, 3)) ||
+	    mknodat(root->os.root, "proc/30/fd/5", S_IFCHR | 0600, makedev(1, 3))) {
+		for (size_t i = 0; i < 3; i++)
+			pme_file_free(files[i]);
+		skip(); /* not root */
+	}
+	assert_int_equal(pme_holders_find(&root->os, files, 3, &log), 0);
+	assert_int_equal(files[0]->n_holders, 0);
+	assert_int_equal(files[2]->n_holders, 0);
+	assert_int_equal(files[1]->n_holders, 2);
+	assert_true(files[1]->holders[0].mapped && files[1]->holders[0].map_sync);
+	assert_int_equal(files[1]->holders[0].mapped_ranges.count, 2);
+	assert_int_equal(files[1]->holders[0].mapped_ranges.items[1].start, 0x4000);
+	assert_true(files[1]->holders[1].open && !files[1]->holders[1].mapped);
+	assert_int_equal(files[1]->n_paths, 0);
+	assert_false(log.incomplete);
+	for (size_t i = 0; i < 3; i++)
+		pme_file_free(files[i]);
+	pme_log_done(&log);
+}
+
 /* What cannot be seen is said: a process with a file that is no list of maps, a missing init. */
 static void test_blind(void **state)
 {
@@ -297,6 +342,7 @@ int main(void)
 		cmocka_unit_test(test_bad_cgroups),
 		cmocka_unit_test_setup_teardown(test_search, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unlinked, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_devices, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_blind, setup, teardown),
 	};
 

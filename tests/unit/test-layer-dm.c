@@ -3,62 +3,7 @@
  * Tests of layer-dm.c and its targets: cases, hostile tables, and random tables against a model
  * that fills each line sector by sector.
  */
-#include "hop-check.h"
-
-#include <sys/sysmacros.h>
-
-#define SECTORS(n) ((n)*PME_SECTOR)
-
-/* Three devices below, numbers 259:0 to 259:2, and one dm device on them. */
-struct table {
-	struct pme_dev lowers[3];
-	const struct pme_dev *edges[3];
-	struct pme_dm_line lines[16];
-	struct pme_dev dm;
-};
-
-static void table_start(struct table *t)
-{
-	static const char *const names[] = {"pmem0", "pmem1", "pmem2"};
-
-	*t = (struct table){0};
-	for (unsigned int i = 0; i < 3; i++) {
-		t->lowers[i] = (struct pme_dev){
-			.name = text(names[i]),
-			.kind = PME_DEV_DISK,
-			.devno = makedev(259, i),
-			.size = SECTORS(400),
-		};
-		t->edges[i] = &t->lowers[i];
-	}
-	t->dm = (struct pme_dev){
-		.name = text("dm-0"),
-		.alias = text("vg0/data"),
-		.kind = PME_DEV_DM,
-		.lowers = t->edges,
-		.n_lowers = 3,
-		.lines = t->lines,
-	};
-}
-
-/* One more line, of @sectors, behind the others. */
-static void table_add(struct table *t, uint64_t sectors, const char *type, char *params)
-{
-	assert_true(t->dm.n_lines < PME_ARRAY_SIZE(t->lines));
-	assert_non_null(params);
-	t->lines[t->dm.n_lines++] = (struct pme_dm_line){
-		.range = {t->dm.size, SECTORS(sectors)},
-		.type = text(type),
-		.params = params,
-	};
-	t->dm.size += SECTORS(sectors);
-}
-
-static void table_free(struct table *t)
-{
-	for (size_t i = 0; i < t->dm.n_lines; i++)
-		free(t->lines[i].params);
-}
+#include "dm-table.h"
 
 static void add_linear(struct rnd *rnd, struct table *t, struct model *m)
 {
@@ -251,14 +196,17 @@ static const struct {
 	const char *type, *params;
 	const char *kind;
 	bool uses[3]; /* is an unknown said for lower device i? */
+	const char *why;
 } unfollowed[] = {
-	{"crypt", "aes-xts-plain64 0123456789abcdef 0 259:1 4096", "dm-crypt", {0, 1, 0}},
-	{"mirror", "disk 2 259:2 1024 2 259:0 0 259:1 0", "dm-mirror", {1, 1, 1}},
-	{"vdo", "V4 /dev/pmem0 262144 4096 32768 16380", "dm-vdo", {1, 1, 1}},
-	{"verity", "1 259:0 259:2 4096", "dm-verity", {1, 0, 1}},
-	{"of-tomorrow", "259:1", "dm", {0, 1, 0}},
-	{"of-tomorrow", "", "dm", {1, 1, 1}},
-	{"linear2", "259:10 0 1259:0 259:00001", "dm", {0, 1, 0}},
+	{"vdo",
+	 "V4 /dev/pmem0 262144 4096 32768 16380",
+	 "dm-vdo",
+	 {1, 1, 1},
+	 ": its map from physical to logical blocks can only be dumped (vdodumpblockmap) while it "
+	 "is stopped"},
+	{"of-tomorrow", "259:1", "dm", {0, 1, 0}, ""},
+	{"of-tomorrow", "", "dm", {1, 1, 1}, ""},
+	{"linear2", "259:10 0 1259:0 259:00001", "dm", {0, 1, 0}, ""},
 };
 
 static void unfollowed_targets_are_unknown(void **state)
@@ -267,8 +215,8 @@ static void unfollowed_targets_are_unknown(void **state)
 
 	for (size_t i = 0; i < PME_ARRAY_SIZE(unfollowed); i++) {
 		_cleanup_free_ char *words =
-			pme_printf("device-mapper target '%s' of vg0/data is not followed",
-				   unfollowed[i].type);
+			pme_printf("device-mapper target '%s' of vg0/data is not followed%s",
+				   unfollowed[i].type, unfollowed[i].why);
 		struct table t;
 
 		table_start(&t);
@@ -298,11 +246,11 @@ static void down_of_an_unfollowed_target_is_unknown(void **state)
 	struct table t;
 
 	table_start(&t);
-	table_add(&t, 8, "crypt", strdup("aes secret 0 259:1 4096"));
+	table_add(&t, 8, "clone", strdup("259:0 259:1 259:2 8"));
 	assert_int_equal(pme_layer_dm.down(NULL, &t.dm, (struct pme_range){512, 9999}, &steps), 0);
 	assert_int_equal(steps.count, 2);
 	assert_string_equal(steps.items[0].reason,
-			    "device-mapper target 'crypt' of vg0/data is not followed");
+			    "device-mapper target 'clone' of vg0/data is not followed");
 	assert_int_equal(steps.items[0].from.length, 4096 - 512);
 	assert_string_equal(steps.items[1].reason,
 			    "the table of vg0/data has no line for these bytes");

@@ -24,6 +24,7 @@ static void array_start(struct array *a, const char *level, uint64_t chunk)
 		.level = text(level),
 		.chunk = SECTORS(chunk),
 		.layout_known = true,
+		.resynced = UINT64_MAX,
 		.components = a->comps,
 	};
 	a->dev = (struct pme_dev){
@@ -54,6 +55,7 @@ static void array_add(struct array *a, uint64_t offset, uint64_t size, uint64_t 
 		.data_offset = SECTORS(offset),
 		.size = SECTORS(size),
 		.state = text("in_sync"),
+		.synced = UINT64_MAX,
 	};
 	a->md.raid_disks++;
 }
@@ -468,8 +470,12 @@ static void stranger(struct array *a)
 #define ODD "md0: sizes and slots of its members do not fit together"
 
 static const struct trouble troubles[] = {
-	{"raid1", do_nothing, PME_OWNER_UNKNOWN, "MD level 'raid1' of md0 is not followed"},
-	{"raid6", do_nothing, PME_OWNER_UNKNOWN, "MD level 'raid6' of md0 is not followed"},
+	{"faulty", do_nothing, PME_OWNER_UNKNOWN, "MD level 'faulty' of md0 is not followed"},
+	{"multipath", do_nothing, PME_OWNER_UNKNOWN, "MD level 'multipath' of md0 is not followed"},
+	{"container", do_nothing, PME_OWNER_UNKNOWN, "MD level 'container' of md0 is not followed"},
+	{"raid6", do_nothing, PME_OWNER_UNKNOWN, ODD},
+	{"raid5", do_nothing, PME_OWNER_UNKNOWN, ODD},
+	{"raid10", do_nothing, PME_OWNER_UNKNOWN, ODD},
 	{"raid0", unlevel, PME_OWNER_UNKNOWN, "MD level '' of md0 is not followed"},
 	{"raid0", reshape, PME_OWNER_UNKNOWN, "md0 is being reshaped"},
 	{"raid0", stop, PME_OWNER_UNKNOWN, "md0 is not running, or a container of other arrays"},
@@ -489,8 +495,7 @@ static const struct trouble troubles[] = {
 	{"raid0", too_large, PME_OWNER_UNKNOWN, ODD},
 	{"raid0", spare, PME_OWNER_UNUSED, "spare or failed member of md0"},
 	{"raid5", spare, PME_OWNER_UNUSED, "spare or failed member of md0"},
-	{"raid5", journal, PME_OWNER_UNKNOWN,
-	 "pmem0 has no slot in md0: a journal, or part of a container"},
+	{"raid5", journal, PME_OWNER_RAID_METADATA, "write journal of md0"},
 	{"raid0", stranger, PME_OWNER_UNKNOWN, "md0 does not say how it uses pmem0"},
 };
 
@@ -536,7 +541,7 @@ static void shared_member_is_unknown_outside(void **state)
 	a.comps[0].slot = -1;
 	assert_int_equal(pme_layer_md.up(NULL, &a.dev, &a.lowers[0], range, &no_slot), 0);
 	check_end(&no_slot, PME_OWNER_UNKNOWN, range,
-		  "pmem0 has no slot in md0: a journal, or part of a container");
+		  "pmem0 has no slot in md0: part of a container");
 }
 
 static void explains_in_plain_numbers(void **state)

@@ -205,6 +205,53 @@ static void test_swaps(void **state)
 	assert_non_null(tree_message(tree, "/dev/gone"));
 }
 
+/* Found by its path, and told from another file of that name by its size. */
+static void test_swap_files(void **state)
+{
+	struct tree *tree = *state;
+	char big[8193];
+	struct stat st;
+
+	memset(big, 'x', sizeof(big) - 1);
+	big[sizeof(big) - 1] = '\0';
+	tree_disk(tree, "pmem0", "259:0", "100");
+	tree_file(tree, "srv/a swap", big);
+	tree_file(tree, "srv/other", "x");
+	tree_file(tree, "proc/swaps",
+		  "Filename Type Size Used Priority\n"
+		  "/srv/a\\040swap file 4 0 -2\n"
+		  "/srv/other file 4 0 -3\n"
+		  "/srv/old\\040(deleted) file 4 0 -4\n"
+		  "/srv/junk file\n");
+	load_and_find(tree, "pmem0");
+	assert_int_equal(fstatat(tree->os.root, "srv/a swap", &st, 0), 0);
+	assert_int_equal(tree->topo.n_swap_files, 1);
+	assert_true(pme_topo_is_swap_file(&tree->topo, st.st_dev, st.st_ino));
+	assert_false(pme_topo_is_swap_file(&tree->topo, st.st_dev, st.st_ino + 1));
+	assert_non_null(strstr(tree_message(tree, "/srv/other"), "another mount namespace"));
+	assert_non_null(strstr(tree_message(tree, "/srv/old (deleted)"), "unlinked"));
+	assert_non_null(tree_message(tree, "/proc/swaps"));
+}
+
+static void test_zram(void **state)
+{
+	struct tree *tree = *state;
+	const struct pme_dev *zram;
+
+	tree_disk(tree, "pmem0", "259:0", "100");
+	tree_disk(tree, "zram0", "252:0", "100");
+	tree_disk(tree, "zram1", "252:1", "100");
+	tree_disk(tree, "zram2", "252:2", "100");
+	tree_attr(tree, "zram0", "backing_dev", "none");
+	tree_attr(tree, "zram1", "backing_dev", "/dev/pmem0");
+	tree_attr(tree, "zram2", "backing_dev", "/dev/gone");
+	zram = load_and_find(tree, "zram1");
+	assert_int_equal(zram->n_lowers, 1);
+	assert_string_equal(zram->lowers[0]->name, "pmem0");
+	assert_int_equal(pme_topo_find(&tree->topo, "zram0")->n_lowers, 0);
+	assert_non_null(tree_message(tree, "zram2"));
+}
+
 static void test_no_sysfs(void **state)
 {
 	struct tree *tree = *state;
@@ -225,6 +272,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_partition_without_place, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cycle, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_swaps, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_swap_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_zram, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_sysfs, setup, teardown),
 	};
 

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Fuzz target: an info block of sector mode, then 64 bytes of a lane.  The checksum is made right
+ * first, so that the fuzzer comes past it.  What is accepted has areas one behind the other.
+ */
+#include "btt.h"
+#include "fuzz.h"
+
+#define SPACE (1ULL << 40)
+
+static void put_checksum(unsigned char *info)
+{
+	uint32_t low = 0, high = 0;
+
+	for (size_t i = 0; i < 4088; i += 4) {
+		uint32_t word;
+
+		memcpy(&word, info + i, 4);
+		low += word;
+		high += low;
+	}
+	high += 2 * low; /* the checksum counts as zeros */
+	memcpy(info + 4088, &low, 4);
+	memcpy(info + 4092, &high, 4);
+}
+
+static void check_areas(const struct pme_btt_arena *arena)
+{
+	uint64_t at = 0, end;
+
+	while (pme_btt_area_at(arena, at, &end) != PME_BTT_OUTSIDE || end != UINT64_MAX) {
+		FUZZ_CHECK(end > at && end <= SPACE);
+		at = end;
+	}
+	FUZZ_CHECK(at == arena->info2 + PME_BTT_INFO_SIZE);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	unsigned char info[PME_BTT_INFO_SIZE] = {0}, lane[PME_BTT_LANE_BYTES] = {0};
+	struct pme_btt_arena arena = {0};
+	struct pme_btt_write write;
+
+	if (size)
+		memcpy(info, data, size < sizeof(info) ? size : sizeof(info));
+	if (size > sizeof(info))
+		memcpy(lane, data + sizeof(info),
+		       size - sizeof(info) < sizeof(lane) ? size - sizeof(info) : sizeof(lane));
+	put_checksum(info);
+	if (pme_btt_info_parse(info, 4096, SPACE, &arena) == 0)
+		check_areas(&arena);
+	else
+		FUZZ_CHECK(arena.start == 0);
+	if (pme_btt_lane_parse(lane, pme_btt_log_is_padded(lane, 1), &write) == 0)
+		FUZZ_CHECK(write.old_block <= PME_BTT_LBA_MASK);
+	return 0;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Tests of dm-mirror.c: what status lines say of legs, with a kernel that says what a test wants.
+ */
+#include "dm-ask.h"
+#include "dm-table.h"
+
+static const char *status; /* NULL: it cannot be read */
+
+int __wrap_pme_dm_status(const struct pme_topo *topo, const struct pme_dev *dev,
+			 const struct pme_dm_line *line, enum pme_dm_flush flush, char **ret);
+int __wrap_pme_dm_status(const struct pme_topo *topo, const struct pme_dev *dev,
+			 const struct pme_dm_line *line, enum pme_dm_flush flush, char **ret)
+{
+	assert_int_equal(flush, PME_DM_NO_FLUSH);
+	*ret = status ? strdup(status) : NULL;
+	return status ? 0 : -EACCES;
+}
+
+static const struct {
+	const char *status;
+	size_t copies;	    /* of the first leg */
+	const char *detail; /* its bytes are not used */
+	const char *reason; /* in doubt */
+	size_t down;	    /* legs that may hold the bytes */
+} cases[] = {
+	{"2 259:0 259:1 4/4 1 AA 3 disk 259:2 A", 1, NULL, NULL, 2},
+	{"2 259:0 259:1 4/4 1 AR 1 core", 0, NULL, NULL, 1},
+	{"2 259:0 259:1 4/4 1 DA 1 core", 0,
+	 "failed leg of vg0/data, which does not read it any more", NULL, 1},
+	{"2 259:0 259:1 4/4 1 DD 1 core", 0, NULL, NULL, 2},
+	{"2 259:0 259:1 3/4 1 AA 1 core", 0, NULL,
+	 "vg0/data is being synchronized: nobody knows which legs hold these bytes", 2},
+	{NULL, 0, NULL, "cannot read the status of the mirror vg0/data: Permission denied", 2},
+	{"", 0, NULL, "cannot read the status of the mirror vg0/data: Invalid argument", 2},
+	{"3 259:0 259:1 4/4 1 AA 1 core", 0, NULL,
+	 "cannot read the status of the mirror vg0/data: Invalid argument", 2},
+	{"2 259:0 259:1 5/4 1 AA 1 core", 0, NULL,
+	 "cannot read the status of the mirror vg0/data: Invalid argument", 2},
+	{"2 259:0 259:1 4/4 1 A 1 core", 0, NULL,
+	 "cannot read the status of the mirror vg0/data: Invalid argument", 2},
+	{"2 259:0 259:1 44 1 AA 1 core", 0, NULL,
+	 "cannot read the status of the mirror vg0/data: Invalid argument", 2},
+};
+
+static void the_status_says_what_is_a_copy(void **state)
+{
+	for (size_t i = 0; i < PME_ARRAY_SIZE(cases); i++) {
+		_cleanup_(pme_steps_done) struct pme_steps up = {0}, down = {0};
+		struct pme_topo topo = {0};
+		struct pme_stack stack = {.topo = &topo};
+		struct pme_range range = {SECTORS(16), 512};
+		const struct pme_step *s;
+		struct table t;
+
+		status = cases[i].status;
+		table_start(&t);
+		table_add(&t, 64, "mirror",
+			  strdup("disk 2 259:2 16 2 259:0 8 259:1 100 1 handle_errors"));
+		assert_int_equal(pme_layer_dm.up(&stack, &t.dm, &t.lowers[0], range, &up), 0);
+		assert_int_equal(up.count, 1);
+		s = &up.items[0];
+		assert_int_equal(s->copies ? s->copies->count : 0, cases[i].copies);
+		if (cases[i].copies) {
+			assert_int_equal(s->copies->need, 1);
+			assert_ptr_equal(s->copies->places[0].dev, &t.lowers[1]);
+			assert_int_equal(s->copies->places[0].start, SECTORS(108));
+		}
+		assert_int_equal(s->to == NULL, cases[i].detail != NULL);
+		if (cases[i].detail)
+			check_end(&up, PME_OWNER_UNUSED, range, cases[i].detail);
+		else
+			assert_int_equal(s->to_start, SECTORS(8));
+		assert_int_equal(s->certainty, cases[i].reason ? PME_UNCERTAIN : PME_EXACT);
+		if (cases[i].reason)
+			assert_string_equal(s->reason, cases[i].reason);
+		assert_int_equal(pme_layer_dm.down(&stack, &t.dm, range, &down), 0);
+		assert_int_equal(down.count, cases[i].down);
+		pme_stack_done(&stack);
+		table_free(&t);
+	}
+}
+
+static void the_log_device_holds_no_data(void **state)
+{
+	_cleanup_(pme_steps_done) struct pme_steps up = {0};
+	struct pme_range range = {0, 4096};
+	struct table t;
+
+	table_start(&t);
+	table_add(&t, 64, "mirror", strdup("disk 2 259:2 16 2 259:0 8 259:1 100"));
+	assert_int_equal(pme_layer_dm.up(NULL, &t.dm, &t.lowers[2], range, &up), 0);
+	check_end(&up, PME_OWNER_VOLUME_METADATA, range, "mirror log of vg0/data");
+	table_free(&t);
+}
+
+static const char *const malformed[] = {
+	"",
+	"core",
+	"core 1 16",
+	"core 1 16 2 259:0 0",
+	"core 1 16 0",
+	"disk 1 259:2 2 259:0 0 259:1 0",
+	"disk 2 x 16 2 259:0 0 259:1 0",
+	"core 18446744073709551615 16 2 259:0 0 259:1 0",
+	"core 1 16 2 259:0 0 259:0 0",
+	"core 1 16 18446744073709551615 259:0 0 259:1 0",
+};
+
+static void malformed_lines_are_unknown(void **state)
+{
+	for (size_t i = 0; i < PME_ARRAY_SIZE(malformed); i++) {
+		_cleanup_(pme_steps_done) struct pme_steps up = {0};
+		struct pme_range range = {4096, 512};
+		struct table t;
+
+		table_start(&t);
+		table_add(&t, 64, "mirror", strdup(malformed[i]));
+		assert_int_equal(pme_layer_dm.up(NULL, &t.dm, &t.lowers[1], range, &up), 0);
+		check_end(&up, PME_OWNER_UNKNOWN, range,
+			  "table line 1 of vg0/data: malformed 'mirror' parameters");
+		table_free(&t);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_status_says_what_is_a_copy),
+		cmocka_unit_test(the_log_device_holds_no_data),
+		cmocka_unit_test(malformed_lines_are_unknown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
