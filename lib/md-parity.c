@@ -300,18 +300,35 @@ static char *parity_explain(const struct pme_md_geometry *geo, const struct pme_
 			  (part.stripe * data_disks(geo) + index) * geo->chunk + part.in);
 }
 
-#define PARITY_LEVEL(number)                          \
-	const struct pme_md_level pme_md_##number = { \
-		.name = #number,                      \
-		.kind = "md-" #number,                \
-		.needs_chunk = true,                  \
-		.redundant = true,                    \
-		.check = parity_check,                \
-		.up = parity_up,                      \
-		.down = parity_down,                  \
-		.explain = parity_explain,            \
-	}
+const struct pme_md_level pme_md_raid4 = {
+	.name = "raid4",
+	.kind = "md-raid4",
+	.needs_chunk = true,
+	.redundant = true,
+	.check = parity_check,
+	.up = parity_up,
+	.down = parity_down,
+	.explain = parity_explain,
+};
 
-PARITY_LEVEL(raid4);
-PARITY_LEVEL(raid5);
-PARITY_LEVEL(raid6);
+const struct pme_md_level pme_md_raid5 = {
+	.name = "raid5",
+	.kind = "md-raid5",
+	.needs_chunk = true,
+	.redundant = true,
+	.check = parity_check,
+	.up = parity_up,
+	.down = parity_down,
+	.explain = parity_explain,
+};
+
+const struct pme_md_level pme_md_raid6 = {
+	.name = "raid6",
+	.kind = "md-raid6",
+	.needs_chunk = true,
+	.redundant = true,
+	.check = parity_check,
+	.up = parity_up,
+	.down = parity_down,
+	.explain = parity_explain,
+};
