@@ -216,6 +216,77 @@ static int missing_below(struct pme_stack *stack, const struct pme_dev *dev, str
 	return r < 0 ? r : judge(range, &sources, 1, ret);
 }
 
+/* Units of @need->from that @missing of its place takes with it, as far as they meet @range. */
+static int add_units(const struct pme_need *need, const struct pme_range_list *missing,
+		     struct pme_range range, struct pme_range_list *ret)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < missing->count; i++) {
+		uint64_t start = missing->items[i].start - need->place.start;
+		uint64_t last = start + missing->items[i].length - 1;
+		uint64_t from = start / need->place_unit * need->unit;
+		uint64_t units = last / need->place_unit - start / need->place_unit + 1;
+		struct pme_range part;
+
+		if (from >= need->from.length)
+			continue;
+		part.start = need->from.start + from;
+		part.length = units > (need->from.length - from) / need->unit
+				      ? need->from.length - from
+				      : units * need->unit;
+		if (pme_range_intersect(range, part, &part))
+			r = pme_range_list_add(ret, part.start, part.length);
+	}
+	return r;
+}
+
+static int add_need(struct pme_stack *stack, const struct pme_need *need, struct pme_range range,
+		    struct pme_missing *ret)
+{
+	_cleanup_(pme_missing_done) struct pme_missing missing = {0};
+	int r = pme_missing_of(stack, need->dev, need->place, &missing);
+
+	if (r == 0)
+		r = add_units(need, &missing.bad, range, need->perhaps ? &ret->doubt : &ret->bad);
+	if (r == 0)
+		r = add_units(need, &missing.doubt, range, &ret->doubt);
+	return r;
+}
+
+/* What @range of @dev needs besides its own bytes: whole blocks, tags, hashes. */
+static int add_needs(struct pme_stack *stack, const struct pme_dev *dev, struct pme_range range,
+		     struct pme_missing *ret)
+{
+	const struct pme_layer *layer = pme_layer_of(dev);
+	_cleanup_(pme_needs_done) struct pme_needs needs = {0};
+	int r;
+
+	if (!layer || !layer->needs || stack->depth >= PME_CLIMB_DEPTH)
+		return 0;
+	r = layer->needs(dev, range, &needs);
+	stack->depth++;
+	for (size_t i = 0; r == 0 && i < needs.count; i++)
+		r = add_need(stack, &needs.items[i], range, ret);
+	stack->depth--;
+	return r;
+}
+
+/* What is bad is not in doubt as well. */
+static int settle(struct pme_missing *ret)
+{
+	_cleanup_(pme_range_list_done) struct pme_range_list doubt = ret->doubt;
+	int r = 0;
+
+	ret->doubt = (struct pme_range_list){0};
+	pme_range_list_normalize(&ret->bad);
+	pme_range_list_normalize(&doubt);
+	for (size_t i = 0; r == 0 && i < doubt.count; i++)
+		r = pme_range_list_subtract(doubt.items[i], &ret->bad, &ret->doubt);
+	pme_range_list_normalize(&ret->doubt);
+	return r;
+}
+
 int pme_missing_of(struct pme_stack *stack, const struct pme_dev *dev, struct pme_range range,
 		   struct pme_missing *ret)
 {
@@ -232,9 +303,9 @@ int pme_missing_of(struct pme_stack *stack, const struct pme_dev *dev, struct pm
 	r = pme_range_list_subtract(range, &ret->bad, &rest);
 	for (size_t i = 0; r == 0 && i < rest.count; i++)
 		r = missing_below(stack, dev, rest.items[i], ret);
-	pme_range_list_normalize(&ret->bad);
-	pme_range_list_normalize(&ret->doubt);
-	return r;
+	if (r == 0 && rest.count > 0)
+		r = add_needs(stack, dev, range, ret);
+	return r < 0 ? r : settle(ret);
 }
 
 int pme_copies_missing(struct pme_stack *stack, const struct pme_copies *copies,

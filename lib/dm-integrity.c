@@ -334,6 +334,65 @@ static int integrity_down(struct pme_stack *stack, const struct pme_dev *upper,
 	return r;
 }
 
+/* The buffers of tags of bytes [@x, @end) of the line, all in one area, which starts at @area. */
+static int need_tags(const struct integrity *it, const struct pme_dev *dev,
+		     const struct pme_dm_line *line, uint64_t x, uint64_t end, uint64_t area,
+		     uint64_t tags, struct pme_needs *ret)
+{
+	uint64_t first = (x - area) / it->block * it->tag / it->buffer;
+	uint64_t last = (((end - 1 - area) / it->block + 1) * it->tag - 1) / it->buffer;
+	int r = 0;
+
+	for (uint64_t b = first; r == 0 && b <= last; b++) {
+		uint64_t from = b * it->buffer / it->tag * it->block;
+		uint64_t to = ((b + 1) * it->buffer + it->tag - 1) / it->tag * it->block;
+
+		from = pme_max(x, area + from);
+		to = pme_min(end, area + to);
+		if (from >= to)
+			continue;
+		r = pme_needs_add(ret, &(struct pme_need){
+					       .from = {line->range.start + from, to - from},
+					       .dev = dev,
+					       .place = {tags + b * it->buffer, it->buffer},
+					       .unit = to - from,
+					       .place_unit = it->buffer,
+					       .perhaps = it->recalculate,
+				       });
+	}
+	return r;
+}
+
+/* In mode J all is in doubt anyway; modes R and I read no tags from these devices. */
+static int integrity_needs(const struct pme_dev *upper, const struct pme_dm_line *line,
+			   struct pme_range range, struct pme_needs *ret)
+{
+	uint64_t x = range.start - line->range.start, end = x + range.length, follow, at, stop;
+	const struct pme_dev *lower, *meta;
+	struct integrity it;
+	int r = parse(line, &it);
+
+	lower = r == 0 ? pme_dm_lower(upper, it.dev) : NULL;
+	meta = lower && it.meta ? pme_dm_lower(upper, it.meta) : lower;
+	if (!lower || it.mode == 'J')
+		return r;
+	for (; r == 0 && x < end; x = stop) {
+		at = place_of(&it, x, &follow);
+		stop = x + pme_min(follow, end - x);
+		r = pme_dm_need_blocks(ret, line,
+				       (struct pme_range){line->range.start + x, stop - x}, lower,
+				       at - x, it.block, 0);
+		if (r < 0 || !meta || it.mode == 'R' || it.mode == 'I')
+			continue;
+		if (it.meta)
+			r = need_tags(&it, meta, line, x, stop, 0, it.first, ret);
+		else
+			r = need_tags(&it, meta, line, x, stop, x / it.area * it.area,
+				      it.first + x / it.area * (it.run + it.area), ret);
+	}
+	return r;
+}
+
 static char *integrity_explain(struct pme_stack *stack, const struct pme_dm_line *line,
 			       const struct pme_dev *lower, uint64_t lower_start,
 			       const struct pme_dev *upper, uint64_t upper_start)
@@ -368,5 +427,6 @@ const struct pme_dm_target pme_dm_integrity = {
 	.kind = "dm-integrity",
 	.up = integrity_up,
 	.down = integrity_down,
+	.needs = integrity_needs,
 	.explain = integrity_explain,
 };

@@ -144,6 +144,58 @@ int pme_dm_legs_down(const struct pme_dm_legs *legs, const struct pme_dev *upper
 	return r;
 }
 
+int pme_dm_need_blocks(struct pme_needs *ret, const struct pme_dm_line *line,
+		       struct pme_range range, const struct pme_dev *lower, uint64_t at,
+		       uint64_t block, uint64_t phase)
+{
+	uint64_t x = range.start - line->range.start, in = (x + phase) % block;
+	uint64_t end = x + range.length, length;
+
+	if (!lower || block <= PME_SECTOR)
+		return 0;
+	if (in <= x) {
+		x -= in;
+		length = pme_min((end - x + block - 1) / block * block, line->range.length - x);
+		return pme_needs_add(ret,
+				     &(struct pme_need){.from = {line->range.start + x, length},
+							.dev = lower,
+							.place = {at + x, length},
+							.unit = block,
+							.place_unit = block});
+	}
+	/* the first block begins in front of the line */
+	length = pme_min(block - phase, line->range.length);
+	if (end > length) {
+		struct pme_range rest = {line->range.start + length, end - length};
+		int r = pme_dm_need_blocks(ret, line, rest, lower, at, block, phase);
+
+		if (r < 0)
+			return r;
+	}
+	return pme_needs_add(ret, &(struct pme_need){.from = {line->range.start, length},
+						     .dev = lower,
+						     .place = {at, length},
+						     .unit = block,
+						     .place_unit = block});
+}
+
+int pme_dm_legs_needs(const struct pme_dm_legs *legs, const struct pme_dev *upper,
+		      const struct pme_dm_line *line, struct pme_range range, struct pme_needs *ret)
+{
+	int r = 0;
+
+	if (legs->block <= PME_SECTOR)
+		return 0;
+	for (size_t i = 0; r == 0 && i < legs->count; i++) {
+		const struct pme_dm_leg *leg = &legs->items[i];
+
+		r = pme_dm_need_blocks(ret, line, range, pme_dm_lower(upper, leg->devno),
+				       leg->start, legs->block,
+				       legs->block_of_device ? leg->start % legs->block : 0);
+	}
+	return r;
+}
+
 /* The leg and, with blocks, the neighbour that lead from @at of @lower to byte @x of the line. */
 static const struct pme_dm_leg *find_leg(const struct pme_dm_legs *legs,
 					 const struct pme_dm_line *line,

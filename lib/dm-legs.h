@@ -49,6 +49,16 @@ int pme_dm_legs_up(const struct pme_dm_legs *legs, const struct pme_dev *upper,
 		   struct pme_range range, struct pme_steps *ret);
 int pme_dm_legs_down(const struct pme_dm_legs *legs, const struct pme_dev *upper,
 		     const struct pme_dm_line *line, struct pme_range range, struct pme_steps *ret);
+int pme_dm_legs_needs(const struct pme_dm_legs *legs, const struct pme_dev *upper,
+		      const struct pme_dm_line *line, struct pme_range range,
+		      struct pme_needs *ret);
+/*
+ * Byte x of the line lies at @at + x of @lower, in blocks that start at multiples of @block minus
+ * @phase: @range (of @upper, within the line) needs all of its blocks, as far as the line goes.
+ */
+int pme_dm_need_blocks(struct pme_needs *ret, const struct pme_dm_line *line,
+		       struct pme_range range, const struct pme_dev *lower, uint64_t at,
+		       uint64_t block, uint64_t phase);
 char *pme_dm_legs_explain(const struct pme_dm_legs *legs, const struct pme_dm_line *line,
 			  const struct pme_dev *lower, uint64_t lower_start,
 			  const struct pme_dev *upper, uint64_t upper_start);

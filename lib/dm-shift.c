@@ -251,6 +251,15 @@ static int shift_down(struct pme_stack *stack, const struct pme_dev *upper,
 	return r < 0 ? r : pme_dm_legs_down(&legs, upper, line, range, ret);
 }
 
+static int shift_needs(const struct pme_dev *upper, const struct pme_dm_line *line,
+		       struct pme_range range, struct pme_needs *ret)
+{
+	_cleanup_(pme_dm_legs_done) struct pme_dm_legs legs = {0};
+	int r = parse(line, &legs);
+
+	return r < 0 ? r : pme_dm_legs_needs(&legs, upper, line, range, ret);
+}
+
 static char *shift_explain(struct pme_stack *stack, const struct pme_dm_line *line,
 			   const struct pme_dev *lower, uint64_t lower_start,
 			   const struct pme_dev *upper, uint64_t upper_start)
@@ -263,7 +272,8 @@ static char *shift_explain(struct pme_stack *stack, const struct pme_dm_line *li
 	return pme_dm_legs_explain(&legs, line, lower, lower_start, upper, upper_start);
 }
 
-#define SHIFT_FUNCTIONS .up = shift_up, .down = shift_down, .explain = shift_explain
+#define SHIFT_FUNCTIONS \
+	.up = shift_up, .down = shift_down, .needs = shift_needs, .explain = shift_explain
 
 const struct pme_dm_target pme_dm_crypt = {
 	.type = "crypt",

@@ -297,6 +297,39 @@ static int verity_down(struct pme_stack *stack, const struct pme_dev *upper,
 	return r < 0 ? r : pme_dm_legs_down(&legs, upper, line, range, ret);
 }
 
+/* With FEC all is in doubt anyway. */
+static int verity_needs(const struct pme_dev *upper, const struct pme_dm_line *line,
+			struct pme_range range, struct pme_needs *ret)
+{
+	uint64_t x = range.start - line->range.start, end = x + range.length;
+	const struct pme_dev *hash;
+	struct verity v;
+	int r = parse(line, &v);
+
+	if (r < 0 || v.fec)
+		return r;
+	hash = pme_dm_lower(upper, v.hash);
+	r = pme_dm_need_blocks(ret, line, range, pme_dm_lower(upper, v.data), 0, v.block, 0);
+	for (size_t l = 0; r == 0 && hash && l < v.levels; l++) {
+		unsigned int shift = v.bits * (unsigned int)(l + 1);
+		uint64_t first = shift < 64 ? x / v.block >> shift : 0;
+		uint64_t last = shift < 64 ? (end - 1) / v.block >> shift : 0, unit, start;
+		struct pme_need need = {.dev = hash, .place_unit = v.hash_block};
+
+		if (shift >= 64 || pme_mul(v.block, 1ULL << shift, &unit) < 0)
+			unit = line->range.length;
+		start = first * unit;
+		need.unit = unit;
+		need.from = (struct pme_range){
+			line->range.start + start,
+			pme_min((last - first + 1) * unit, line->range.length - start)};
+		need.place = (struct pme_range){(v.level[l] + first) * v.hash_block,
+						(last - first + 1) * v.hash_block};
+		r = pme_needs_add(ret, &need);
+	}
+	return r;
+}
+
 static char *verity_explain(struct pme_stack *stack, const struct pme_dm_line *line,
 			    const struct pme_dev *lower, uint64_t lower_start,
 			    const struct pme_dev *upper, uint64_t upper_start)
@@ -317,5 +350,6 @@ const struct pme_dm_target pme_dm_verity = {
 	.kind = "dm-verity",
 	.up = verity_up,
 	.down = verity_down,
+	.needs = verity_needs,
 	.explain = verity_explain,
 };

@@ -262,6 +262,22 @@ static int dm_down(struct pme_stack *stack, const struct pme_dev *upper, struct 
 	return say_gaps(upper, range, ret);
 }
 
+static int dm_needs(const struct pme_dev *upper, struct pme_range range, struct pme_needs *ret)
+{
+	struct pme_range part;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < upper->n_lines; i++) {
+		const struct pme_dm_line *line = &upper->lines[i];
+		const struct pme_dm_target *target = target_of(line);
+
+		if (target && target->needs && line_is_valid(line) &&
+		    pme_range_intersect(range, line->range, &part))
+			r = target->needs(upper, line, part, ret);
+	}
+	return r == -EINVAL ? 0 : r; /* down() has said it */
+}
+
 /* Is it this line that leads from this byte of @lower to that byte of @upper? */
 static bool line_leads(struct pme_stack *stack, const struct pme_dev *upper,
 		       const struct pme_dm_line *line, const struct pme_dm_target *target,
@@ -302,5 +318,6 @@ const struct pme_layer pme_layer_dm = {
 	.owns = dm_owns,
 	.up = dm_up,
 	.down = dm_down,
+	.needs = dm_needs,
 	.explain = dm_explain,
 };

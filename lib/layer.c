@@ -212,3 +212,27 @@ void pme_steps_done(struct pme_steps *steps)
 	free(steps->items);
 	*steps = (struct pme_steps){};
 }
+
+int pme_needs_add(struct pme_needs *needs, const struct pme_need *need)
+{
+	uint64_t end;
+	int r;
+
+	if (!need->dev || need->from.length == 0 || need->place.length == 0 || need->unit == 0 ||
+	    need->place_unit == 0 || pme_add(need->from.start, need->from.length, &end) < 0 ||
+	    pme_add(need->place.start, need->place.length, &end) < 0)
+		return 0;
+	if (needs->count >= PME_STEPS_MAX)
+		return -E2BIG;
+	r = pme_grow(&needs->items, &needs->alloc, needs->count, sizeof(*needs->items));
+	if (r < 0)
+		return r;
+	needs->items[needs->count++] = *need;
+	return 0;
+}
+
+void pme_needs_done(struct pme_needs *needs)
+{
+	free(needs->items);
+	*needs = (struct pme_needs){0};
+}

@@ -63,6 +63,23 @@ struct pme_steps {
 	size_t count, alloc;
 };
 
+/*
+ * Bytes that can only be read when others can, too: a missing byte at @place of @dev, in its unit
+ * number i of @place_unit bytes, takes unit number i of @unit bytes of @from with it.
+ */
+struct pme_need {
+	struct pme_range from; /* of the upper device */
+	const struct pme_dev *dev;
+	struct pme_range place;
+	uint64_t unit, place_unit;
+	bool perhaps; /* nobody knows whether they are needed */
+};
+
+struct pme_needs {
+	struct pme_need *items;
+	size_t count, alloc;
+};
+
 struct pme_layer {
 	const char *name;
 	/* Is @upper a device of this layer? */
@@ -71,6 +88,8 @@ struct pme_layer {
 		  struct pme_range range, struct pme_steps *ret);
 	int (*down)(struct pme_stack *stack, const struct pme_dev *upper, struct pme_range range,
 		    struct pme_steps *ret);
+	/* What else must be readable for @range (whole blocks, tags, hashes); may be NULL. */
+	int (*needs)(const struct pme_dev *upper, struct pme_range range, struct pme_needs *ret);
 	/* One line with the arithmetic of one hop, for explain; allocated, NULL without memory. */
 	char *(*explain)(struct pme_stack *stack, const struct pme_dev *lower, uint64_t lower_start,
 			 const struct pme_dev *upper, uint64_t upper_start);
@@ -109,6 +128,9 @@ int pme_steps_set_copies(struct pme_steps *steps, struct pme_copies *copies);
 /* Append a step that leads and has copies; takes them. */
 int pme_steps_lead_copied(struct pme_steps *steps, struct pme_range from, const struct pme_dev *to,
 			  uint64_t to_start, const char *kind, struct pme_copies *copies);
+/* Append what is needed; drops what makes no sense.  0, -ENOMEM, -E2BIG. */
+int pme_needs_add(struct pme_needs *needs, const struct pme_need *need);
+void pme_needs_done(struct pme_needs *needs);
 /* Steps must start in the range that was asked for and, where they lead on, stay on the device. */
 bool pme_step_is_sane(const struct pme_step *step, struct pme_range range);
 void pme_steps_done(struct pme_steps *steps);
@@ -136,6 +158,9 @@ struct pme_dm_target {
 		  struct pme_range range, struct pme_steps *ret);
 	int (*down)(struct pme_stack *stack, const struct pme_dev *upper,
 		    const struct pme_dm_line *line, struct pme_range range, struct pme_steps *ret);
+	/* @range lies within the line; may be NULL */
+	int (*needs)(const struct pme_dev *upper, const struct pme_dm_line *line,
+		     struct pme_range range, struct pme_needs *ret);
 	char *(*explain)(struct pme_stack *stack, const struct pme_dm_line *line,
 			 const struct pme_dev *lower, uint64_t lower_start,
 			 const struct pme_dev *upper, uint64_t upper_start);

@@ -160,11 +160,128 @@ static void the_text_names_the_places(void **state)
 	snap_done(&w.snap);
 }
 
+/* What is asked, and what of it is missing: one sector each. */
+static void assert_missing(struct pme_stack *stack, const struct pme_dev *dev, uint64_t sector,
+			   enum state expected)
+{
+	struct pme_range range = {SECTORS(sector), SECTORS(1)};
+	_cleanup_(pme_missing_done) struct pme_missing missing = {0};
+
+	assert_int_equal(pme_missing_of(stack, dev, range, &missing), 0);
+	assert_int_equal(said(&missing, 0, range.start), expected);
+	assert_int_equal(missing.bad.count + missing.doubt.count, expected == GOOD ? 0 : 1);
+}
+
+static struct pme_dev *over(struct world *w, const char *name, uint64_t sectors, const char *type,
+			    const char *params)
+{
+	struct pme_dev *dev = snap_dm(&w->snap, name);
+
+	snap_line(dev, sectors, type, strdup(params));
+	snap_stack(w->disks[0], dev);
+	return dev;
+}
+
+static void bad_sector(struct world *w, uint64_t sector)
+{
+	struct pme_range range = {SECTORS(sector), SECTORS(1)};
+
+	assert_int_equal(pme_stack_add_bad(&w->snap.stack, w->disks[0], range), 0);
+	pme_stack_seal_bad(&w->snap.stack);
+}
+
+/* Nothing is said of the sector itself, but of one beside it in its block. */
+static void a_block_is_lost_as_a_whole(void **state)
+{
+	static const char crypt[] = "aes-xts-plain64 0123 0 259:0 5 1 sector_size:4096";
+	struct pme_copies *copies = pme_copies_new("another leg", 1, 1);
+	struct pme_range from = {0, SECTORS(24)};
+	_cleanup_(pme_missing_done) struct pme_missing missing = {0};
+	struct pme_dev *blocks, *sectors, *ebs;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	blocks = over(&w, "dm-3", 56, "crypt", crypt);
+	sectors = over(&w, "dm-4", 56, "crypt", "aes-xts-plain64 0123 0 259:0 5");
+	ebs = over(&w, "dm-5", 56, "ebs", "259:0 5 1 8");
+	bad_sector(&w, 5 + 10);
+	for (uint64_t s = 0; s < 56; s++) {
+		assert_missing(&w.snap.stack, blocks, s, s >= 8 && s < 16 ? BAD : GOOD);
+		assert_missing(&w.snap.stack, sectors, s, s == 10 ? BAD : GOOD);
+		/* blocks of the disk: 8 to 15 are the sectors 3 to 10 */
+		assert_missing(&w.snap.stack, ebs, s, s >= 3 && s < 11 ? BAD : GOOD);
+	}
+	assert_non_null(copies);
+	copies->places[0] = (struct pme_place){blocks, 0};
+	assert_int_equal(pme_copies_missing(&w.snap.stack, copies, from, &missing), 0);
+	assert_int_equal(missing.bad.count, 1);
+	assert_int_equal(missing.bad.items[0].start, SECTORS(8));
+	assert_int_equal(missing.bad.items[0].length, SECTORS(8));
+	free(copies);
+	snap_done(&w.snap);
+}
+
+/* Superblock 0 to 7, journal 8 to 15, tags 16 to 23, data from 24 on: 4 bytes for each sector. */
+static void data_needs_its_tags(void **state)
+{
+	static const char format[] = "259:0 0 4 %c 5 journal_sectors:8 interleave_sectors:32 "
+				     "buffer_sectors:1 block_size:512 fix_padding%s";
+	static const struct {
+		char mode;
+		const char *more;
+		uint64_t bad;
+		enum state expected;
+	} cases[] = {
+		{'D', "", 16, BAD},	 {'B', "", 16, BAD},
+		{'R', "", 16, GOOD},	 {'D', " recalculate", 16, DOUBT},
+		{'J', "", 16, DOUBT},	 {'D', "", 17, GOOD},
+		{'D', "", 24 + 7, GOOD}, {'D', "", 24 + 6, BAD},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PME_ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char *params = pme_printf(format, cases[i].mode, cases[i].more);
+		struct pme_dev *dev;
+		struct world w;
+
+		world_init(&w);
+		dev = over(&w, "dm-3", 32, "integrity", params);
+		bad_sector(&w, cases[i].bad);
+		assert_missing(&w.snap.stack, dev, 6, cases[i].expected);
+		snap_done(&w.snap);
+	}
+}
+
+/* 64 hashes in a block of 4096 bytes; two blocks of data, whose one hash block is number 3. */
+static void data_needs_its_hashes(void **state)
+{
+	static const char verity[] =
+		"1 259:0 259:0 4096 4096 2 3 sha512 "
+		"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+		"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff -";
+	struct pme_dev *dev;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	dev = over(&w, "dm-3", 16, "verity", verity);
+	bad_sector(&w, 3);
+	assert_missing(&w.snap.stack, dev, 7, BAD);
+	assert_missing(&w.snap.stack, dev, 8, GOOD);
+	bad_sector(&w, 8 * 3 + 5);
+	assert_missing(&w.snap.stack, dev, 8, BAD);
+	snap_done(&w.snap);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_copies_are_counted),
 		cmocka_unit_test(the_text_names_the_places),
+		cmocka_unit_test(a_block_is_lost_as_a_whole),
+		cmocka_unit_test(data_needs_its_tags),
+		cmocka_unit_test(data_needs_its_hashes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
