@@ -148,7 +148,7 @@ static enum pme_thin_record read_record(const struct pme_thin_hold *hold, struct
 /* What is held in @block; the sum stays unknown when it cannot be read. */
 static int read_mark(const struct pme_thin_hold *hold, uint64_t block, struct pme_thin_mark *ret)
 {
-	unsigned char buf[PME_THIN_BLOCK];
+	unsigned char buf[PME_BTREE_BLOCK];
 	const struct pme_dev *meta;
 	struct pme_thin_pool table;
 	uint64_t at;
@@ -156,13 +156,13 @@ static int read_mark(const struct pme_thin_hold *hold, uint64_t block, struct pm
 
 	*ret = (struct pme_thin_mark){.block = block, .sum = PME_THIN_NO_SUM};
 	if (r == 0)
-		r = pme_mul(block, PME_THIN_BLOCK, &at);
+		r = pme_mul(block, PME_BTREE_BLOCK, &at);
 	if (r < 0)
 		return r;
 	meta = pme_dm_lower(hold->pool, table.meta);
 	r = meta ? pme_media_read_dev(hold->topo, meta, buf, sizeof(buf), at) : -ENODEV;
 	if (r == 0)
-		ret->sum = pme_thin_csum(buf, 0);
+		ret->sum = pme_btree_csum(buf, 0);
 	return r;
 }
 

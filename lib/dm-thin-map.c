@@ -58,9 +58,9 @@ static int read_media(void *context, uint64_t block, void *buf)
 	const int *fd = context;
 	uint64_t at;
 
-	if (pme_mul(block, PME_THIN_BLOCK, &at) < 0)
+	if (pme_mul(block, PME_BTREE_BLOCK, &at) < 0)
 		return -ENODATA;
-	return pme_media_read(*fd, buf, PME_THIN_BLOCK, at);
+	return pme_media_read(*fd, buf, PME_BTREE_BLOCK, at);
 }
 
 static int read_held(const struct pme_topo *topo, const struct pme_dev *pool,
@@ -68,7 +68,7 @@ static int read_held(const struct pme_topo *topo, const struct pme_dev *pool,
 		     const struct pme_thin_status *status, struct pme_thin_map *ret, char **ret_why)
 {
 	_cleanup_close_ int fd = pme_media_open(topo, meta);
-	struct pme_thin_reader reader = {.read = read_media, .context = &fd};
+	struct pme_btree_reader reader = {.read = read_media, .context = &fd};
 	const char *what;
 	uint64_t block;
 	int r;

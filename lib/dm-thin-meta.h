@@ -3,21 +3,12 @@
  * On-disk metadata of a thin pool (drivers/md/dm-thin-metadata.c, persistent-data/dm-btree*.c):
  * which block of which thin device lies in which block of the data device.
  *
- * Blocks come from a callback, and every one of them is judged: checksum, own number, keys within
- * what the parent promised.  The surprise: volumes that share blocks share whole subtrees, so that
- * a node may be met often; only the depth and the order of the keys tell that from a cycle.
+ * The surprise: volumes that share blocks share whole subtrees.
  */
 #ifndef PME_DM_THIN_META_H
 #define PME_DM_THIN_META_H
 
-#include "base.h"
-
-#define PME_THIN_BLOCK 4096U /* bytes of a metadata block; the kernel knows no other */
-
-struct pme_thin_reader {
-	int (*read)(void *context, uint64_t block, void *buf); /* one block; 0 or -errno */
-	void *context;
-};
+#include "dm-btree.h"
 
 /* Blocks [@block, @block + @count) of thin device @dev lie at @data and behind. */
 struct pme_thin_run {
@@ -42,7 +33,7 @@ struct pme_thin_map {
  * too much of it, or what the reader returned; *@ret_what (static) and *@ret_block say what failed
  * where.  *@ret is the caller's to free also on error.
  */
-int pme_thin_map_read(const struct pme_thin_reader *reader, uint64_t held, uint64_t block_size,
+int pme_thin_map_read(const struct pme_btree_reader *reader, uint64_t held, uint64_t block_size,
 		      uint64_t data_blocks, struct pme_thin_map *ret, const char **ret_what,
 		      uint64_t *ret_block);
 void pme_thin_map_done(struct pme_thin_map *map);
@@ -60,10 +51,6 @@ const struct pme_thin_run *pme_thin_map_find(const struct pme_thin_map *map, uin
 
 bool pme_thin_map_has(const struct pme_thin_map *map, uint32_t dev);
 
-/* The checksum of a metadata block: CRC-32C of all but its first four bytes, xor @salt. */
-uint32_t pme_thin_csum(const void *block, uint32_t salt);
-
 #define PME_THIN_SALT_SUPER 160774U
-#define PME_THIN_SALT_BTREE 121107U
 
 #endif

@@ -114,7 +114,7 @@ static int data_up(struct pme_stack *stack, const struct pme_dev *pool,
 
 static int meta_up(const struct pme_dev *pool, struct pme_range range, struct pme_steps *ret)
 {
-	struct pme_range super = {0, PME_THIN_BLOCK}, part;
+	struct pme_range super = {0, PME_BTREE_BLOCK}, part;
 	int r;
 
 	if (pme_range_intersect(range, super, &part)) {
@@ -131,7 +131,7 @@ static int meta_up(const struct pme_dev *pool, struct pme_range range, struct pm
 	return pme_steps_owner(ret, part, pme_dm_thin_pool.kind, PME_OWNER_VOLUME_METADATA,
 			       "btrees and space maps of thin pool %s (metadata block %" PRIu64
 			       " and on)",
-			       pme_dev_label(pool), part.start / PME_THIN_BLOCK);
+			       pme_dev_label(pool), part.start / PME_BTREE_BLOCK);
 }
 
 static int pool_up(struct pme_stack *stack, const struct pme_dev *upper,

@@ -15,6 +15,7 @@
 
 /* clang-format off */ /* one row a line */
 static const struct pme_dm_target *const targets[] = {
+	&pme_dm_cache,
 	&pme_dm_clone,
 	&pme_dm_crypt,
 	&pme_dm_delay,
@@ -42,7 +43,6 @@ static const struct pme_dm_target *const targets[] = {
 
 /* Targets of Linux 6.1 and 6.12 that are known by name only; what is behind "dm-" is the type. */
 static const char *const unfollowed[] = {
-	"dm-cache",
 	"dm-error",
 	"dm-vdo",
 	"dm-zero",

@@ -19,13 +19,13 @@ struct input {
 static int read_block(void *context, uint64_t block, void *buf)
 {
 	struct input *input = context;
-	uint32_t salt = block < 2 ? PME_THIN_SALT_SUPER : PME_THIN_SALT_BTREE, csum;
+	uint32_t salt = block < 2 ? PME_THIN_SALT_SUPER : PME_BTREE_SALT, csum;
 
 	if (block >= input->blocks || ++input->reads > 10000)
 		return -ENODATA;
-	memcpy(buf, input->data + block * PME_THIN_BLOCK, PME_THIN_BLOCK);
+	memcpy(buf, input->data + block * PME_BTREE_BLOCK, PME_BTREE_BLOCK);
 	memcpy((char *)buf + 8, &block, sizeof(block));
-	csum = pme_thin_csum(buf, salt);
+	csum = pme_btree_csum(buf, salt);
 	memcpy(buf, &csum, sizeof(csum));
 	return 0;
 }
@@ -46,11 +46,11 @@ static void check_run(const struct pme_thin_map *map, const struct pme_thin_run 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input input = {.data = data, .blocks = size / PME_THIN_BLOCK};
-	struct pme_thin_reader reader = {.read = read_block, .context = &input};
+	struct input input = {.data = data, .blocks = size / PME_BTREE_BLOCK};
+	struct pme_btree_reader reader = {.read = read_block, .context = &input};
 	struct pme_thin_map map = {0};
 	struct pme_thin_status status;
-	size_t used = input.blocks * PME_THIN_BLOCK;
+	size_t used = input.blocks * PME_BTREE_BLOCK;
 	_cleanup_free_ char *text =
 		strndup(size > used ? (const char *)data + used : "", size - used);
 	const char *what;

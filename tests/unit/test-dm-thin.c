@@ -52,7 +52,7 @@ static void build(void)
 
 static int read_map(struct pme_thin_map *map, const char **what, uint64_t *where)
 {
-	struct pme_thin_reader reader = {.read = image_read, .context = &image};
+	struct pme_btree_reader reader = {.read = image_read, .context = &image};
 
 	*map = (struct pme_thin_map){0};
 	image.reads = 0;
@@ -111,7 +111,7 @@ static void test_hostile(void **state)
 	image.blocks[6][100] ^= 1;
 	expect_bad("wrong checksum");
 	build();
-	memcpy(image.blocks[6], image.blocks[5], PME_THIN_BLOCK);
+	memcpy(image.blocks[6], image.blocks[5], PME_BTREE_BLOCK);
 	expect_bad("a block of another place");
 	build();
 	image_super(&image, 0, 9, 3, 2);
@@ -127,11 +127,11 @@ static void test_hostile(void **state)
 	expect_bad("no sound node of a btree");
 	build();
 	put32(image.blocks[5] + 16, UINT32_MAX);
-	image_seal(&image, 5, PME_THIN_SALT_BTREE);
+	image_seal(&image, 5, PME_BTREE_SALT);
 	expect_bad("no sound node of a btree");
 	build();
 	put32(image.blocks[5] + 20, UINT32_MAX);
-	image_seal(&image, 5, PME_THIN_SALT_BTREE);
+	image_seal(&image, 5, PME_BTREE_SALT);
 	expect_bad("no sound node of a btree");
 	build();
 	image_entry(&image, 5, 2, 0); /* not rising */
@@ -150,10 +150,10 @@ static void test_hostile(void **state)
 /* Computed with another program: 4092 bytes, zeros but for 1 to 9 in ASCII at the end. */
 static void test_csum(void **state)
 {
-	unsigned char block[PME_THIN_BLOCK] = {0};
+	unsigned char block[PME_BTREE_BLOCK] = {0};
 
 	memcpy(block + sizeof(block) - 9, "123456789", 9);
-	assert_int_equal(pme_thin_csum(block, 0), 0x2e5db1U);
+	assert_int_equal(pme_btree_csum(block, 0), 0x2e5db1U);
 }
 
 static void test_status(void **state)

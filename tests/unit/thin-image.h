@@ -13,7 +13,7 @@
 #define IMAGE_BLOCKS 64
 
 struct image {
-	unsigned char blocks[IMAGE_BLOCKS][PME_THIN_BLOCK];
+	unsigned char blocks[IMAGE_BLOCKS][PME_BTREE_BLOCK];
 	uint64_t reads;
 };
 
@@ -35,7 +35,7 @@ static inline void image_seal(struct image *image, unsigned int block, uint32_t 
 	unsigned char *p = image->blocks[block];
 
 	put64(p + 8, block);
-	put32(p, pme_thin_csum(p, salt));
+	put32(p, pme_btree_csum(p, salt));
 }
 
 /* An empty node; max_entries 126, or 84 for values of 24 bytes. */
@@ -43,11 +43,11 @@ static inline void image_node(struct image *image, unsigned int block, bool leaf
 {
 	unsigned char *p = image->blocks[block];
 
-	memset(p, 0, PME_THIN_BLOCK);
+	memset(p, 0, PME_BTREE_BLOCK);
 	put32(p + 4, leaf ? 2 : 1);
 	put32(p + 20, size == 24 ? 126 : 252);
 	put32(p + 24, size);
-	image_seal(image, block, PME_THIN_SALT_BTREE);
+	image_seal(image, block, PME_BTREE_SALT);
 }
 
 static inline void image_entry(struct image *image, unsigned int block, uint64_t key,
@@ -63,7 +63,7 @@ static inline void image_entry(struct image *image, unsigned int block, uint64_t
 	put64(p + 32 + count * 8, key);
 	put64(p + 32 + le32toh(max) * 8 + count * le32toh(size), value);
 	put32(p + 16, count + 1);
-	image_seal(image, block, PME_THIN_SALT_BTREE);
+	image_seal(image, block, PME_BTREE_SALT);
 }
 
 /* Data blocks of 128 sectors. */
@@ -72,7 +72,7 @@ static inline void image_super(struct image *image, unsigned int block, uint64_t
 {
 	unsigned char *p = image->blocks[block];
 
-	memset(p, 0, PME_THIN_BLOCK);
+	memset(p, 0, PME_BTREE_BLOCK);
 	put64(p + 32, 27022010);
 	put32(p + 40, 2);
 	put64(p + 56, held);
@@ -91,7 +91,7 @@ static inline int image_read(void *context, uint64_t block, void *buf)
 	image->reads++;
 	if (block >= IMAGE_BLOCKS)
 		return -ENODATA;
-	memcpy(buf, image->blocks[block], PME_THIN_BLOCK);
+	memcpy(buf, image->blocks[block], PME_BTREE_BLOCK);
 	return 0;
 }
 
