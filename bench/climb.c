@@ -183,7 +183,8 @@ static void count(const struct pme_tops *tops, struct result *ret)
 	ret->pieces = tops->count;
 	ret->unknown = 0;
 	for (size_t i = 0; i < tops->count; i++)
-		ret->unknown += tops->items[i].certainty == PME_UNCERTAIN;
+		ret->unknown += tops->items[i].certainty == PME_UNCERTAIN ||
+				tops->items[i].owner == PME_OWNER_UNKNOWN;
 }
 
 /* One run: a fresh snapshot with the first @height layers, whose top is swap. */

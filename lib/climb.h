@@ -33,6 +33,8 @@ struct pme_top {
 	enum pme_owner_kind owner;
 	char *detail;		 /* or NULL */
 	char *fs_type, *fs_uuid; /* of a filesystem that is there but not mounted, or NULL */
+	/* that is mounted, of a filesystem that these bytes serve in another way, or NULL */
+	const struct pme_dev *fs_main;
 	bool blank;		 /* nothing was found on the device: who has it open uses it raw */
 	char *way_reason;	 /* of a blank one: what of @reason is said of the way, or NULL */
 };
@@ -59,8 +61,8 @@ void pme_tops_done(struct pme_tops *tops);
 
 /*
  * What the bytes of @dev mean that nothing stacked on it uses: partition tables, unmounted
- * filesystems, inactive volumes, nothing.  Fills owner, certainty, detail, reason, fs_type and
- * fs_uuid of ends appended to @ret.  @hops: the way to @dev; @range: bytes of @dev.
+ * filesystems, inactive volumes, nothing.  Fills owner, certainty, detail, reason, fs_type,
+ * fs_uuid and fs_main of ends appended to @ret.  @hops: the way to @dev; @range: bytes of @dev.
  */
 int pme_rest(struct pme_stack *stack, const struct pme_hop *hops, size_t n_hops,
 	     struct pme_range range, struct pme_tops *ret);

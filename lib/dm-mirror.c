@@ -24,7 +24,7 @@ struct health {
 static struct health *health_parse(const char *text, size_t legs, int *ret_error)
 {
 	struct pme_dm_params params = {.pos = text, .end = text + strlen(text)};
-	struct health *health;
+	struct health *health = NULL;
 	const char *word, *slash;
 	uint64_t n, done, total;
 	size_t len;
@@ -189,7 +189,7 @@ static int mirror_up(struct pme_stack *stack, const struct pme_dev *upper,
 		     struct pme_range range, struct pme_steps *ret)
 {
 	_cleanup_(pme_dm_legs_done) struct pme_dm_legs legs = {0};
-	const struct health *health;
+	const struct health *health = NULL;
 	struct pme_range part;
 	const char *why;
 	int r = parse(line, &legs);
@@ -215,7 +215,7 @@ static int mirror_down(struct pme_stack *stack, const struct pme_dev *upper,
 		       struct pme_steps *ret)
 {
 	_cleanup_(pme_dm_legs_done) struct pme_dm_legs legs = {0};
-	const struct health *health;
+	const struct health *health = NULL;
 	const char *why;
 	size_t kept = 0;
 	int r = parse(line, &legs);

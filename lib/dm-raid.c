@@ -86,7 +86,7 @@ static int geometry_of(struct pme_stack *stack, const struct pme_dev *upper,
 	const struct pme_dm_raid_status *status = NULL;
 	const void *map = NULL;
 	const char *why = NULL;
-	uint64_t size;
+	uint64_t size = 0;
 	int r = pme_dm_raid_parse(line, raid);
 
 	*ret_why = NULL;

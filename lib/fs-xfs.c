@@ -229,14 +229,14 @@ static int attempt(struct pass *pass, bool is_last, struct pme_fs_result *ret)
 {
 	_cleanup_(pme_xfs_state_done) struct pme_xfs_state before = {0};
 	_cleanup_(pme_xfs_state_done) struct pme_xfs_state after = {0};
-	int r = pme_xfs_state_take(&pass->view, pass->ranges, &before);
+	int r = pme_xfs_state_take(&pass->view, pass->ranges, NULL, &before);
 
 	if (r == 0)
 		r = pme_xfs_files_make(&before, pass->view.devno, ret);
 	if (r == 0)
 		r = name_files(pass, &before, ret);
 	if (r == 0)
-		r = pme_xfs_state_take(&pass->view, pass->ranges, &after);
+		r = pme_xfs_state_take(&pass->view, pass->ranges, &before, &after);
 	if (r < 0)
 		return r;
 	if (!pme_xfs_state_equal(&before, &after)) {
@@ -319,22 +319,31 @@ static int run_pass(struct pass *pass, struct pme_fs_result *ret)
 	return 0;
 }
 
-/* A log that the kernel tells nothing of: nothing else is on its device. */
-static int believe_option(const struct pme_range_list *ranges, struct pme_fs_result *ret)
+/* What cannot be asked is told by the option alone, which may name another device by now. */
+static int doubt_option(const struct pme_fs *fs, const struct pme_range_list *ranges, int error,
+			struct pme_fs_result *ret)
 {
-	for (size_t i = 0; i < ranges->count; i++) {
-		struct pme_fs_owner *owner = pme_fs_result_add(ret);
+	bool foreign = error == -EINVAL; /* GETFSMAP: not a device of this filesystem */
+	int r = 0;
 
-		if (!owner)
-			return -ENOMEM;
-		owner->range = ranges->items[i];
+	for (size_t i = 0; r == 0 && i < ranges->count; i++) {
+		struct pme_fs_owner *owner;
+
+		r = pme_xfs_owners_unknown(
+			ranges->items[i],
+			foreign ? "named in the mount options of an XFS, but the filesystem does "
+				  "not know this device"
+				: "a device of an XFS by its mount options only: the filesystem "
+				  "cannot be asked",
+			ret);
+		if (r < 0 || foreign || fs->role != PME_FS_LOG)
+			continue;
+		owner = &ret->owners[ret->n_owners - 1];
 		owner->kind = PME_OWNER_FS_JOURNAL;
-		owner->certainty = PME_EXACT;
-		owner->detail = strdup("external log, by the mount option");
-		if (!owner->detail)
-			return -ENOMEM;
+		owner->detail = strdup("external log, or behind its end");
+		r = owner->detail ? 0 : -ENOMEM;
 	}
-	return 0;
+	return r;
 }
 
 static int resolve(const struct pme_topo *topo, const struct pme_fs *fs,
@@ -357,9 +366,9 @@ static int resolve(const struct pme_topo *topo, const struct pme_fs *fs,
 	if (r == 0)
 		return 0;
 	pme_fs_result_done(ret);
-	if (fs->role == PME_FS_LOG && r != -EINVAL && r != -ENOMEM)
-		return believe_option(ranges, ret);
 	pme_log_incomplete(log, subject_of(fs), "cannot map bytes to files: %s", strerror(-r));
+	if (fs->role != PME_FS_DATA && r != -ENOMEM)
+		return doubt_option(fs, ranges, r, ret);
 	return r;
 }
 

@@ -141,10 +141,6 @@ struct pme_dm_target {
 			 const struct pme_dev *upper, uint64_t upper_start);
 };
 
-extern const struct pme_dm_target pme_dm_clone, pme_dm_crypt, pme_dm_delay, pme_dm_dust, pme_dm_ebs,
-	pme_dm_era, pme_dm_flakey, pme_dm_integrity, pme_dm_linear, pme_dm_log_writes,
-	pme_dm_mirror, pme_dm_multipath, pme_dm_raid, pme_dm_snapshot, pme_dm_snapshot_merge,
-	pme_dm_snapshot_origin, pme_dm_striped, pme_dm_switch, pme_dm_thin, pme_dm_thin_pool,
-	pme_dm_unstriped, pme_dm_verity, pme_dm_writecache;
+extern const struct pme_dm_target pme_dm_clone, pme_dm_crypt, pme_dm_delay, pme_dm_dust, pme_dm_ebs, pme_dm_era, pme_dm_flakey, pme_dm_integrity, pme_dm_linear, pme_dm_log_writes, pme_dm_mirror, pme_dm_multipath, pme_dm_raid, pme_dm_snapshot, pme_dm_snapshot_merge, pme_dm_snapshot_origin, pme_dm_striped, pme_dm_switch, pme_dm_thin, pme_dm_thin_pool, pme_dm_unstriped, pme_dm_verity, pme_dm_writecache;
 
 #endif

@@ -24,7 +24,40 @@ struct shape {
 	bool offset;
 	uint64_t set;	 /* members in one set */
 	uint64_t stride; /* bytes of a member from one far copy to the next */
+	uint64_t used;	 /* bytes of a member that the layout uses */
 };
+
+/* Where the next far copy of what is on member @disk lies. */
+static uint64_t next_disk(const struct shape *s, uint64_t disk)
+{
+	uint64_t last = (s->disks / s->set - 1) * s->set, last_set = s->set + s->disks % s->set;
+	uint64_t set = disk / s->set;
+
+	disk += s->near;
+	if (s->disks % s->set != 0 && disk > last)
+		return last + (disk - last) % last_set;
+	return disk % s->set + set * s->set;
+}
+
+/* Sets of unequal size can send two far copies to one member, and none to another. */
+static int check_next_disks(const struct shape *s)
+{
+	_cleanup_free_ bool *taken = NULL;
+
+	if (s->far == 1 || s->disks % s->set == 0)
+		return 0;
+	taken = calloc(s->disks, sizeof(*taken));
+	if (!taken)
+		return -ENOMEM;
+	for (uint64_t disk = 0; disk < s->disks; disk++) {
+		uint64_t next = next_disk(s, disk);
+
+		if (next >= s->disks || taken[next])
+			return -EINVAL;
+		taken[next] = true;
+	}
+	return 0;
+}
 
 static int shape_of(const struct pme_md_geometry *geo, struct shape *ret)
 {
@@ -62,10 +95,11 @@ static int shape_of(const struct pme_md_geometry *geo, struct shape *ret)
 		return -EINVAL;
 	used = used / s.disks + (used % s.disks != 0);
 	s.stride = s.offset ? s.chunk : used / s.far * s.chunk;
+	s.used = used * s.chunk; /* of chunks that the member has: cannot overflow */
 	if (s.stride == 0 || s.disks * s.far > TRIES_MAX)
 		return -EINVAL;
 	*ret = s;
-	return 0;
+	return check_next_disks(&s);
 }
 
 static int raid10_check(const struct pme_md_geometry *geo)
@@ -73,18 +107,6 @@ static int raid10_check(const struct pme_md_geometry *geo)
 	struct shape s;
 
 	return shape_of(geo, &s);
-}
-
-/* Where the next far copy of what is on member @disk lies. */
-static uint64_t next_disk(const struct shape *s, uint64_t disk)
-{
-	uint64_t last = (s->disks / s->set - 1) * s->set, last_set = s->set + s->disks % s->set;
-	uint64_t set = disk / s->set;
-
-	disk += s->near;
-	if (s->disks % s->set != 0 && disk > last)
-		return last + (disk - last) % last_set;
-	return disk % s->set + set * s->set;
 }
 
 /* All places of byte @x of the array: near * far of them. */
@@ -121,7 +143,7 @@ static bool is_place(const struct pme_md_site *sites, size_t n, uint64_t slot, u
 static int find_virtual(const struct shape *s, uint64_t slot, uint64_t at, uint64_t *ret,
 			struct pme_md_site *sites)
 {
-	for (uint64_t f = 0; f < s->far; f++) {
+	for (uint64_t f = 0; f < s->far && at < s->used; f++) {
 		uint64_t row = at / s->chunk, x;
 
 		if (at < f * s->stride)
@@ -153,6 +175,22 @@ static struct pme_md_piece piece_of(const struct pme_md_geometry *geo, uint64_t 
 	return piece;
 }
 
+/* No byte of the array is here: surely behind what the layout uses, else it is not understood. */
+static int say_placeless(const struct pme_md_geometry *geo, const struct shape *s,
+			 const struct pme_md_member *member, struct pme_range range,
+			 struct pme_steps *ret)
+{
+	struct pme_range from = pme_md_on_device(member, range);
+
+	if (range.start >= s->used)
+		return pme_steps_owner(ret, from, geo->level->kind, PME_OWNER_UNUSED,
+				       "the layout of %s uses no byte here",
+				       pme_dev_label(geo->array));
+	return pme_steps_unknown(ret, from, geo->level->kind,
+				 "no byte of %s is found that its layout puts here",
+				 pme_dev_label(geo->array));
+}
+
 static int raid10_up(const struct pme_md_geometry *geo, const struct pme_md_member *member,
 		     struct pme_range range, struct pme_steps *ret)
 {
@@ -171,10 +209,8 @@ static int raid10_up(const struct pme_md_geometry *geo, const struct pme_md_memb
 			r = pme_md_mirror_up(geo, member, &piece, sites, s.near * s.far, ret);
 		} else {
 			piece.length = pme_min(end - at, geo->chunk - at % geo->chunk);
-			r = pme_steps_owner(
-				ret, pme_md_on_device(member, (struct pme_range){at, piece.length}),
-				geo->level->kind, PME_OWNER_UNUSED,
-				"the layout of %s uses no byte here", pme_dev_label(geo->array));
+			r = say_placeless(geo, &s, member, (struct pme_range){at, piece.length},
+					  ret);
 		}
 	}
 	return r;
@@ -214,7 +250,7 @@ static char *raid10_explain(const struct pme_md_geometry *geo, const struct pme_
 	if (!sites)
 		return NULL;
 	if (shape_of(geo, &s) < 0 || find_virtual(&s, member->slot, at, &found, sites) == 0)
-		return pme_printf("the layout of %s uses no byte here", pme_dev_label(geo->array));
+		return pme_printf("no byte of %s is found here", pme_dev_label(geo->array));
 	return pme_printf("chunks of %" PRIu64 ", near %" PRIu64 ", %s %" PRIu64
 			  ", members %zu: a copy of chunk %" PRIu64
 			  ", whose first copy is on member %" PRIu64 " at byte %" PRIu64

@@ -212,12 +212,12 @@ int pme_os_rewrite(int fd, const void *buf, size_t size)
 {
 	ssize_t n;
 
-	if (ftruncate(fd, 0) < 0)
-		return -errno;
-	n = pwrite(fd, buf, size, 0);
+	n = size ? pwrite(fd, buf, size, 0) : 0;
 	if (n < 0)
 		return -errno;
-	return (size_t)n == size ? 0 : -ENOSPC;
+	if ((size_t)n != size)
+		return -ENOSPC;
+	return ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
 }
 
 int pme_os_readlink(const struct pme_os *os, const char *path, char **ret)

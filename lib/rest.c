@@ -81,6 +81,21 @@ static int end_unmounted(const struct rest *rest, const struct pme_probe *probe)
 	return r < 0 ? r : 0;
 }
 
+/* All of it is of use to the filesystem that is mounted as @fs_main: takes the words. */
+static int end_served(const struct rest *rest, const struct pme_dev *fs_main,
+		      enum pme_owner_kind owner, char *detail, char *reason)
+{
+	struct pme_top *top;
+
+	if (!detail && !reason)
+		return -ENOMEM;
+	top = end_part(rest, rest->range, owner, detail, reason);
+	if (!top)
+		return -ENOMEM;
+	top->fs_main = fs_main;
+	return 0;
+}
+
 /* Is @dev one of those that the kernel uses for the btrfs @uuid?  Only mounted ones are there. */
 static bool in_btrfs(const struct pme_topo *topo, const char *uuid, const struct pme_dev *dev)
 {
@@ -103,10 +118,10 @@ static int end_btrfs(const struct rest *rest, const struct pme_probe *probe)
 
 		if (!dev || strcmp(mount->type, "btrfs") != 0 || !in_btrfs(topo, probe->uuid, dev))
 			continue;
-		r = end_unknown(rest,
-				pme_printf("%s is a device of the btrfs filesystem mounted at "
-					   "%s, which is not followed",
-					   pme_dev_label(rest->dev), mount->target));
+		r = end_served(rest, dev, PME_OWNER_UNKNOWN, NULL,
+			       pme_printf("%s is a device of the btrfs filesystem mounted at "
+					  "%s, which is not followed",
+					  pme_dev_label(rest->dev), mount->target));
 		return r < 0 ? r : 1;
 	}
 	return 0;
@@ -151,16 +166,12 @@ static char *why_unknown(const struct pme_dev *dev, const struct pme_probe *prob
 			  label);
 }
 
-/* Not as a filesystem of its own: one without mounts would be called not mounted. */
-static int say_journal(const struct rest *rest, const struct pme_mount *mount,
-		       const struct pme_probe *probe)
+/* Does the kernel keep a journal on all of @dev?  A copy of one has the same UUID. */
+static bool in_jbd2(const struct pme_topo *topo, const struct pme_dev *dev)
 {
-	char *detail = pme_printf("external journal of the %s filesystem %s mounted at %s",
-				  mount->type, probe->uuid ? probe->uuid : "", mount->target);
+	_cleanup_free_ char *path = pme_printf("proc/fs/jbd2/%s", dev->name);
 
-	if (!detail)
-		return -ENOMEM;
-	return end_part(rest, rest->range, PME_OWNER_FS_JOURNAL, detail, NULL) ? 1 : -ENOMEM;
+	return path && pme_os_exists(topo->os, path) > 0;
 }
 
 /* The device that a mounted ext3 or ext4 keeps its journal on: 1 and said, 0, -ENOMEM. */
@@ -170,15 +181,17 @@ static int end_journal(const struct rest *rest, const char *uuid)
 		const struct pme_mount *mount = &rest->topo->mounts[i];
 		const struct pme_dev *dev = pme_topo_dev_by_devno(rest->topo, mount->devno);
 		const struct pme_probe *probe;
-		int error;
+		int error, r;
 
 		if (!dev || strncmp(mount->type, "ext", strlen("ext")) != 0)
 			continue;
 		probe = pme_stack_probe(rest->stack, dev, &error);
 		if (!probe)
 			return -ENOMEM;
-		if (error == 0 && probe->journal && strcmp(probe->journal, uuid) == 0)
-			return say_journal(rest, mount, probe);
+		if (error < 0 || !probe->journal || strcmp(probe->journal, uuid) != 0)
+			continue;
+		r = end_served(rest, dev, PME_OWNER_FS_JOURNAL, strdup("external journal"), NULL);
+		return r < 0 ? r : 1;
 	}
 	return 0;
 }
@@ -259,8 +272,10 @@ static int end_jbd(const struct rest *rest, const struct pme_probe *probe)
 {
 	/* the next probe may move this one */
 	_cleanup_free_ char *uuid = strdup(probe->uuid);
-	int r = uuid ? end_journal(rest, uuid) : -ENOMEM;
+	int r = -ENOMEM;
 
+	if (uuid)
+		r = in_jbd2(rest->topo, rest->dev) ? end_journal(rest, uuid) : 0;
 	if (r != 0)
 		return r < 0 ? r : 0;
 	return end_unknown(rest, pme_printf("%s is an ext4 journal that no filesystem mounted here "

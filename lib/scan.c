@@ -135,6 +135,21 @@ static int claim_top(struct pme_scan *scan, struct pme_finding *finding, const s
 	return reached ? pme_claim_fs(scan->topo, finding, top, reached) : -ENOMEM;
 }
 
+/* An end below any filesystem; the one that it serves is told, and not asked. */
+static int claim_end(struct pme_scan *scan, struct pme_finding *finding, const struct pme_top *top)
+{
+	const struct pme_reached_fs *reached = NULL;
+	int r = pme_claim_end(&scan->findings, finding, top);
+
+	if (r < 0 || !top->fs_main)
+		return r;
+	reached = reached_fs(scan, top->fs_main);
+	if (!reached)
+		return -ENOMEM;
+	finding->claims[finding->n_claims - 1].fs = &reached->fs;
+	return 0;
+}
+
 /* The tops of one bad range, [first, end) in @tops, become a finding, if any is of interest. */
 static int add_finding(struct pme_scan *scan, const struct pme_bad *bad,
 		       const struct pme_tops *tops, size_t first, size_t end)
@@ -158,7 +173,7 @@ static int add_finding(struct pme_scan *scan, const struct pme_bad *bad,
 		if (tops->items[i].at_fs)
 			r = claim_top(scan, finding, &tops->items[i]);
 		else
-			r = pme_claim_end(findings, finding, &tops->items[i]);
+			r = claim_end(scan, finding, &tops->items[i]);
 	}
 	if (r == 0 && finding->n_claims == 0)
 		findings->count--;

@@ -92,28 +92,33 @@ static int read_file(struct sweep *sweep, int fd, uint64_t ino)
 						     sweep->records);
 		if (r < 0)
 			return r;
-		if (map[0].bmv_entries == 0 || map[0].bmv_offset <= from ||
-		    (map[map[0].bmv_entries].bmv_oflags & BMV_OF_LAST))
+		if (map[0].bmv_entries == 0 || (map[map[0].bmv_entries].bmv_oflags & BMV_OF_LAST))
 			return 0;
+		if (map[0].bmv_offset <= from)
+			return -EPROTO;
 	}
 }
 
 /* A file that is gone meanwhile owns nothing. */
-static int take_inode(struct sweep *sweep, const struct xfs_bulkstat *inode)
+static int read_inode(struct sweep *sweep, uint64_t ino, uint32_t gen)
 {
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int fd = pme_xfs_inode_open(sweep->fd, ino, gen, O_RDONLY | O_NONBLOCK);
 	int r;
 
-	if (!S_ISREG(inode->bs_mode) || !(inode->bs_xflags & FS_XFLAG_REALTIME))
-		return 0;
-	fd = pme_xfs_inode_open(sweep->fd, inode->bs_ino, inode->bs_gen, O_RDONLY | O_NONBLOCK);
 	if (fd == -ESTALE || fd == -ENOENT)
 		return 0;
-	r = fd < 0 ? fd : read_file(sweep, fd, inode->bs_ino);
+	r = fd < 0 ? fd : read_file(sweep, fd, ino);
 	if (r == -ENOMEM || r >= 0)
 		return r;
 	sweep->unread++;
 	return 0;
+}
+
+static int take_inode(struct sweep *sweep, const struct xfs_bulkstat *inode)
+{
+	if (!S_ISREG(inode->bs_mode) || !(inode->bs_xflags & FS_XFLAG_REALTIME))
+		return 0;
+	return read_inode(sweep, inode->bs_ino, inode->bs_gen);
 }
 
 /* BULKSTAT failed from @ino on: go on behind the inode that it could not read. */
@@ -174,5 +179,21 @@ int pme_xfs_realtime_sweep(int fd, const struct pme_range_list *ranges, struct p
 		r = take_batch(&sweep, &ino);
 	} while (r > 0);
 	*unread += sweep.unread;
+	return r;
+}
+
+int pme_xfs_realtime_again(int fd, const struct pme_xfs_inodes *owners,
+			   const struct pme_range_list *ranges, struct pme_xfs_records *ret)
+{
+	_cleanup_(sweep_done) struct sweep sweep = {
+		.fd = fd,
+		.ranges = ranges,
+		.map = calloc(MAP_RECORDS + 1, sizeof(*sweep.map)),
+		.records = ret,
+	};
+	int r = sweep.map ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < owners->count; i++)
+		r = read_inode(&sweep, owners->items[i].ino, owners->items[i].gen);
 	return r;
 }

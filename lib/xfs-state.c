@@ -121,9 +121,12 @@ static bool has_unknown(const struct pme_xfs_pieces *pieces)
 	return false;
 }
 
-/* What the kernel only knows to be in use is looked for in all files, once for all ranges. */
+/*
+ * What the kernel only knows to be in use is looked for in all files, once for all ranges; later
+ * in those that were found, as nobody else can have got what they still have.
+ */
 static int take_realtime(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
-			 struct pme_xfs_state *ret)
+			 const struct pme_xfs_state *earlier, struct pme_xfs_state *ret)
 {
 	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records = {0};
 	int r = read_records(view, ranges, &records);
@@ -132,7 +135,10 @@ static int take_realtime(const struct pme_xfs_view *view, const struct pme_range
 		r = make_pieces(view, ranges, &records, FMR_OWN_UNKNOWN, &ret->pieces);
 	if (r < 0 || !has_unknown(&ret->pieces))
 		return r;
-	r = pme_xfs_realtime_sweep(view->fd, ranges, &records, &ret->unread);
+	if (earlier)
+		r = pme_xfs_realtime_again(view->fd, &earlier->inodes, ranges, &records);
+	else
+		r = pme_xfs_realtime_sweep(view->fd, ranges, &records, &ret->unread);
 	if (r < 0)
 		return r;
 	pme_xfs_pieces_done(&ret->pieces);
@@ -140,12 +146,12 @@ static int take_realtime(const struct pme_xfs_view *view, const struct pme_range
 }
 
 static int take_pieces(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
-		       struct pme_xfs_state *ret)
+		       const struct pme_xfs_state *earlier, struct pme_xfs_state *ret)
 {
 	int r = 0;
 
 	if (view->role == PME_FS_REALTIME)
-		return take_realtime(view, ranges, ret);
+		return take_realtime(view, ranges, earlier, ret);
 	for (size_t i = 0; r == 0 && i < ranges->count; i++) {
 		const struct pme_range_list one = {.items = &ranges->items[i], .count = 1};
 
@@ -186,9 +192,9 @@ static int take_inodes(const struct pme_xfs_view *view, struct pme_xfs_state *st
 }
 
 int pme_xfs_state_take(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
-		       struct pme_xfs_state *ret)
+		       const struct pme_xfs_state *earlier, struct pme_xfs_state *ret)
 {
-	int r = take_pieces(view, ranges, ret);
+	int r = take_pieces(view, ranges, earlier, ret);
 
 	return r < 0 ? r : take_inodes(view, ret);
 }

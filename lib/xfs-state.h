@@ -42,9 +42,9 @@ void pme_xfs_view_aim(struct pme_xfs_view *view, const struct pme_fs *fs);
  */
 int pme_xfs_view_probe(const struct pme_xfs_view *view);
 
-/* 0 or -errno. */
+/* 0 or -errno.  @earlier: what it is to be compared with, or NULL. */
 int pme_xfs_state_take(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
-		       struct pme_xfs_state *ret);
+		       const struct pme_xfs_state *earlier, struct pme_xfs_state *ret);
 void pme_xfs_state_done(struct pme_xfs_state *state);
 
 bool pme_xfs_state_equal(const struct pme_xfs_state *a, const struct pme_xfs_state *b);

@@ -7,6 +7,7 @@
     fsmap  --scan S --fsmap FILE [--top FILE --truth DEVICE=FILE --manifest M] [--db FILE]
     daddrs --scan S                               filesystem sectors of the claims, for xfs_db
     where  --manifest M --where W... --root DIR... --truth DEVICE=FILE... [--whole] [--status N]
+           [--unit BYTES]                        space comes in units, also for scan
     locate --manifest M --truth DEVICE=FILE --path P --offset N   the sector of these bytes
     fails  --scan S --top DEVICE --failing FILE [--min N]   what fails on top is what is claimed
     files  --scan S --top DEVICE --failing FILE --names FILE --root DIR [--min N]   of files, too
@@ -143,9 +144,19 @@ def judge_data(manifest, raw, claims, roots, partial):
             yield f"shared is {claim['owner']['shared']} with {len(owners)} owners"
 
 
-def allowed(file, offset, kind, raw):
+def filled(file, start, length, unit):
+    """States of these bytes; holes are zeros where space comes in units, only some of them used."""
+    states = file.states(start, length)
+    if unit and "H" in states:
+        first = start // unit * unit
+        if all(file.states(at, unit) != set("H") for at in range(first, start + length, unit)):
+            states = states - {"H"} | {"Z"}
+    return states
+
+
+def allowed(file, offset, kind, raw, unit):
     """May a sector that does not decode as live data be claimed like this?"""
-    states = file.states(offset, SECTOR)
+    states = filled(file, offset, SECTOR, unit)
     if kind == "unwritten":
         return states <= set("UHZE")
     if raw.kind == "stale":
@@ -167,7 +178,8 @@ def judge_rest(manifest, raw, claims, roots, _partial):
             elif kinds.get(owner["kind"], file.kind) != file.kind:
                 yield f"{name} is not a {owner['kind']}"
             elif owner["kind"] in ("file-data", "unwritten"):
-                if not allowed(file, owner["range"]["start"] + skip, owner["kind"], raw):
+                if not allowed(file, owner["range"]["start"] + skip, owner["kind"], raw,
+                               manifest.unit):
                     yield f"{raw.kind} sector is called {owner['kind']} of {name}"
 
 
@@ -193,7 +205,7 @@ def crowded(options, manifest):
 
 def judge_scan(options):
     global CERTAINTY
-    manifest, doc = truth.Manifest(options.manifest), load(options.scan)
+    manifest, doc = truth.Manifest(options.manifest, options.unit), load(options.scan)
     yield from invariants.check_scan(doc, options.status)
     judged = collections.Counter()
     both_bad = crowded(options, manifest)
@@ -385,6 +397,8 @@ STATES = {"data": set("DZE"), "unwritten": set("UHZE"), "hole": set("HZE"),
 def judge_piece(manifest, media, file, piece):
     start, length = piece["range"]["start"], piece["range"]["length"]
     states = file.states(start, length)
+    if piece["state"] == "data":
+        states = filled(file, start, length, manifest.unit)
     if not states <= STATES[piece["state"]]:
         yield f"offset {start}+{length} is {piece['state']}; written: {sorted(states)}"
     if piece["state"] != "data":
@@ -399,7 +413,7 @@ def judge_piece(manifest, media, file, piece):
 
 
 def judge_where(options):
-    manifest = truth.Manifest(options.manifest)
+    manifest = truth.Manifest(options.manifest, options.unit)
     media, pieces = truths(options, manifest), 0
     for name in options.where:
         doc = load(name)
@@ -498,6 +512,7 @@ def parse():
         command.add_argument("--whole", action="store_true")
         command.add_argument("--status", type=int)
         command.add_argument("--min", type=int, default=1)
+        command.add_argument("--unit", type=int, default=0)
         command.add_argument("--certainty", default="exact")
         command.add_argument("--members", nargs="*", default=[])
     command = commands.add_parser("invariants")

@@ -8,7 +8,7 @@
 # shellcheck disable=SC2034 # for stack.test
 injected=' ' inspected=' '
 
-stack_names() { printf '%s\n' thin-striped thin-linear lvm-thin; }
+stack_names() { printf '%s\n' thin-origin lvm-thin; } # STACKS can also choose thin-striped and thin-linear
 
 # make_pool BLOCK: a pool "pool-data" on /dev/mapper/thin-data, its metadata on the first disk; a volume of 400 MiB.
 make_pool()
@@ -40,6 +40,14 @@ up_thin-linear()
 	make_pool 256
 }
 
+# An external origin, shorter than the volume: it shows through where nothing was written.
+up_thin-origin()
+{
+	stack_map thin-data <<<"0 760000 linear $D1 4096" && make_pool 128 && dmsetup remove --retry thin-top || return
+	stack_map thin-source <<<"0 700000 linear $D0 20480" || return
+	stack_map thin-top <<<"0 819200 thin /dev/mapper/thin-pool 7 /dev/mapper/thin-source"
+}
+
 up_lvm-thin()
 {
 	make_vg "$D0" "$D1" || return
@@ -52,7 +60,7 @@ up_lvm-thin()
 set_down()
 {
 	local name
-	for name in thin-top thin-other thin-pool thin-meta thin-data; do
+	for name in thin-top thin-source thin-other thin-pool thin-meta thin-data; do
 		[[ ! -b /dev/mapper/$name ]] || quietly dmsetup remove --retry "$name"
 	done
 }

@@ -52,8 +52,8 @@ class File:
 
 
 class Manifest:
-    def __init__(self, name):
-        self.tag = None
+    def __init__(self, name, unit=0):
+        self.tag, self.unit = None, unit
         self.files, self.by_path = [], {}
         self._index = collections.defaultdict(list)
         self._read(name)

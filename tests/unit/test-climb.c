@@ -155,13 +155,13 @@ static void an_origin_and_its_user_are_both_told(void **state)
 	struct pme_dev *disk = snap_disk(snap, "pmem0", 100);
 	struct pme_dev *dm = snap_dm(snap, "dm-0");
 
-	snap_line(dm, 100, "zoned", pme_printf("259:%u", minor(disk->devno)));
+	snap_line(dm, 100, "of-another-world", pme_printf("259:%u", minor(disk->devno)));
 	snap_stack(disk, dm);
 	snap_mount(snap, disk, "xfs", "/srv");
 	climb(snap, disk, (struct pme_range){512, 512}, &tops);
 	assert_int_equal(tops.count, 2);
 	check_end(&tops.items[0], PME_OWNER_UNKNOWN,
-		  "device-mapper target 'zoned' of dm-0 is not followed");
+		  "device-mapper target 'of-another-world' of dm-0 is not followed");
 	assert_true(tops.items[1].at_fs);
 	assert_int_equal(tops.items[1].n_hops, 1);
 }

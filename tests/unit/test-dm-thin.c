@@ -12,6 +12,7 @@
 #include "climb.h"
 #include "dm-thin-guard.h"
 #include "dm-thin-map.h"
+#include "dm-thin-record.h"
 #include "layer.h"
 #include "snapshot.h"
 #include "thin-image.h"
@@ -177,6 +178,55 @@ static void test_status(void **state)
 	assert_int_equal(pme_thin_status_parse("1 14/1 20/160 x rw", &s), -EINVAL);
 }
 
+/* Whose is the snapshot that a record tells of?  Never ours when anything differs. */
+static void test_record(void **state)
+{
+	const struct pme_thin_mark mine = {.block = 33, .sum = 0xfedcba98};
+	_cleanup_free_ char *held = pme_thin_record_text("boot-1", "12 LVM-x y", &mine);
+	_cleanup_free_ char *asking = pme_thin_record_text("boot-1", "12 LVM-x y", NULL);
+	_cleanup_free_ char *nameless = pme_thin_record_text("boot-1", "12 ", &mine);
+	struct pme_thin_mark got;
+
+	assert_string_equal(held, "boot-1 held 33 4275878552 12 LVM-x y\n");
+	assert_int_equal(pme_thin_record_parse(held, "boot-1", "12 LVM-x y", &got),
+			 PME_THIN_RECORD_HELD);
+	assert_true(pme_thin_mark_same(&got, &mine));
+	assert_int_equal(pme_thin_record_parse(nameless, "boot-1", "12 ", &got),
+			 PME_THIN_RECORD_HELD);
+	assert_int_equal(pme_thin_record_parse(held, "boot-2", "12 LVM-x y", &got),
+			 PME_THIN_RECORD_UNSURE);
+	assert_int_equal(pme_thin_record_parse(held, "boot-1", "13 LVM-x y", &got),
+			 PME_THIN_RECORD_UNSURE);
+	assert_int_equal(pme_thin_record_parse(held, "boot-1", "12 LVM-x", &got),
+			 PME_THIN_RECORD_UNSURE);
+	assert_int_equal(pme_thin_record_parse(held, "boot-1", "12 ", &got),
+			 PME_THIN_RECORD_UNSURE);
+	assert_int_equal(pme_thin_record_parse(asking, "boot-1", "12 LVM-x y", &got),
+			 PME_THIN_RECORD_UNSURE);
+	assert_int_equal(pme_thin_record_parse("", "boot-1", "12 ", &got), PME_THIN_RECORD_NONE);
+	held[strlen(held) - 1] = '\0'; /* cut off: the uuid may go on */
+	assert_int_equal(pme_thin_record_parse(held, "boot-1", "12 LVM-x y", &got),
+			 PME_THIN_RECORD_UNSURE);
+	assert_int_equal(pme_thin_record_parse("boot-1 held 33 12\n", "boot-1", "12 ", &got),
+			 PME_THIN_RECORD_UNSURE);
+	assert_int_equal(pme_thin_record_parse("boot-1 held 33\n", "boot-1", "12 ", &got),
+			 PME_THIN_RECORD_UNSURE);
+}
+
+static void test_mark(void **state)
+{
+	const struct pme_thin_mark mark = {.block = 33, .sum = 5}, other = {.block = 33, .sum = 6},
+				   moved = {.block = 34, .sum = 5},
+				   unread = {.block = 33, .sum = PME_THIN_NO_SUM},
+				   none = {.sum = 5};
+
+	assert_true(pme_thin_mark_same(&mark, &mark));
+	assert_false(pme_thin_mark_same(&mark, &other));
+	assert_false(pme_thin_mark_same(&mark, &moved));
+	assert_false(pme_thin_mark_same(&unread, &unread));
+	assert_false(pme_thin_mark_same(&none, &none));
+}
+
 /* Stacks with the map of the image; device 1 is active with an origin, device 2 is not. */
 struct fixture {
 	struct snapshot snap;
@@ -304,6 +354,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_map),    cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_csum),   cmocka_unit_test(test_status),
+		cmocka_unit_test(test_record), cmocka_unit_test(test_mark),
 		cmocka_unit_test(test_layers), cmocka_unit_test(test_made_up_root),
 	};
 

@@ -238,6 +238,43 @@ static void far_is_as_drawn(void **state)
 	}
 }
 
+/* What lies behind the last far copy is unused; of what is in front of it, that must be proven. */
+static void far_ends_where_members_do_not(void **state)
+{
+	static struct array a;
+
+	for (unsigned int offset = 0; offset < 2; offset++) {
+		_cleanup_(pme_steps_done) struct pme_steps up = {0};
+
+		/* 7 rows of 2 members: 3 of each copy, and one that is left */
+		start(&a, "raid10", 0x201 | offset << 16, 2, 2, 7);
+		a.dev.size = SECTORS(12);
+		assert_int_equal(pme_layer_md.up(NULL, &a.dev, &a.lowers[0],
+						 (struct pme_range){0, SECTORS(14)}, &up),
+				 0);
+		assert_int_equal(bytes_to(&up, &a.dev), SECTORS(12));
+		check_end(&(struct pme_steps){.items = &up.items[up.count - 1], .count = 1},
+			  PME_OWNER_UNUSED, (struct pme_range){SECTORS(12), SECTORS(2)},
+			  "the layout of md0 uses no byte here");
+	}
+}
+
+/* Seven members in sets of three, the last of four, and two near copies: far copies collide. */
+static void colliding_sets_are_refused(void **state)
+{
+	_cleanup_(pme_steps_done) struct pme_steps up = {0};
+	static struct array a;
+
+	start(&a, "raid10", 0x202 | 1 << 17, 7, 2, 8);
+	a.dev.size = SECTORS(14);
+	assert_int_equal(pme_layer_md.up(NULL, &a.dev, &a.lowers[1],
+					 (struct pme_range){0, SECTORS(17)}, &up),
+			 0);
+	assert_int_equal(bytes_to(&up, &a.dev), 0);
+	for (size_t i = 0; i < up.count; i++)
+		assert_int_not_equal(up.items[i].owner, PME_OWNER_UNUSED);
+}
+
 static void mirrors_are_equal(void **state)
 {
 	static struct array a;
@@ -318,6 +355,8 @@ int main(void)
 		cmocka_unit_test(parity_is_as_drawn),
 		cmocka_unit_test(near_is_as_drawn),
 		cmocka_unit_test(far_is_as_drawn),
+		cmocka_unit_test(far_ends_where_members_do_not),
+		cmocka_unit_test(colliding_sets_are_refused),
 		cmocka_unit_test(mirrors_are_equal),
 		cmocka_unit_test(degraded_is_said),
 		cmocka_unit_test(one_sector_damages_two_chunks),

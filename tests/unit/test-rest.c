@@ -269,6 +269,76 @@ static void bytes_of_regions_and_character_devices(void **state)
 	check_end(m, 0, 10, 30, PME_OWNER_DEVDAX, "memory of /dev/dax0.0");
 }
 
+/* pmem0 is mounted as ext4 and keeps its journal on what has the UUID of pmem1's probe. */
+static struct pme_dev *add_journal(struct machine *m)
+{
+	struct pme_dev *data = snap_disk(&m->snap, "pmem0", 100);
+	struct pme_dev *journal = snap_disk(&m->snap, "pmem1", 100);
+	struct pme_probes *probes = &m->snap.stack.probes;
+
+	snap_mount(&m->snap, data, "ext4", "/mnt");
+	snap_probe(&m->snap, data, 0, "ext4", "filesystem", NULL);
+	probes->items[probes->count - 1].probe.journal = strdup("1234-abcd");
+	snap_probe(&m->snap, journal, 0, "jbd", "other", NULL);
+	return journal;
+}
+
+static void the_journal_of_a_mounted_filesystem(void **state)
+{
+	struct machine *m = *state;
+	struct pme_dev *journal = add_journal(m);
+
+	tree_dir(&m->tree, "proc/fs/jbd2/pmem1");
+	rest(m, journal, (struct pme_range){512, 512});
+	assert_int_equal(m->tops.count, 1);
+	check_end(m, 0, 512, 1024, PME_OWNER_FS_JOURNAL, "external journal");
+	assert_non_null(m->tops.items[0].fs_main);
+	assert_string_equal(m->tops.items[0].fs_main->name, "pmem0");
+	assert_null(m->tops.items[0].fs_type);
+}
+
+static const char unused_journal[] =
+	"pmem1 is an ext4 journal that no filesystem mounted here uses";
+
+/* A copy of a journal has the same UUID, but the kernel does not use it. */
+static void a_copy_of_a_journal(void **state)
+{
+	struct machine *m = *state;
+	struct pme_dev *journal = add_journal(m);
+
+	rest(m, journal, (struct pme_range){512, 512});
+	check_end(m, 0, 512, 1024, PME_OWNER_UNKNOWN, unused_journal);
+	assert_null(m->tops.items[0].fs_main);
+}
+
+static void the_journal_of_another_filesystem(void **state)
+{
+	struct machine *m = *state;
+	struct pme_dev *journal = add_journal(m);
+
+	tree_dir(&m->tree, "proc/fs/jbd2/pmem1");
+	m->snap.stack.probes.items[0].probe.journal[0] = 'x';
+	rest(m, journal, (struct pme_range){512, 512});
+	check_end(m, 0, 512, 1024, PME_OWNER_UNKNOWN, unused_journal);
+}
+
+static void a_device_of_a_mounted_btrfs(void **state)
+{
+	struct machine *m = *state;
+	struct pme_dev *first = snap_disk(&m->snap, "pmem0", 100);
+	struct pme_dev *second = snap_disk(&m->snap, "pmem1", 100);
+
+	snap_mount(&m->snap, first, "btrfs", "/mnt");
+	snap_probe(&m->snap, second, 0, "btrfs", "filesystem", NULL);
+	tree_dir(&m->tree, "sys/fs/btrfs/1234-abcd/devices/pmem0");
+	tree_dir(&m->tree, "sys/fs/btrfs/1234-abcd/devices/pmem1");
+	rest(m, second, (struct pme_range){0, 512});
+	check_end(m, 0, 0, 512, PME_OWNER_UNKNOWN,
+		  "pmem1 is a device of the btrfs filesystem mounted at /mnt, which is not "
+		  "followed");
+	assert_ptr_equal(m->tops.items[0].fs_main, first);
+}
+
 /* The ends carry the whole way that led here. */
 static void the_way_is_kept(void **state)
 {
@@ -308,6 +378,10 @@ int main(void)
 		TEST(a_filesystem_below_a_volume_is_not_named),
 		TEST(unused_bytes_of_a_used_device),
 		TEST(bytes_of_regions_and_character_devices),
+		TEST(the_journal_of_a_mounted_filesystem),
+		TEST(a_copy_of_a_journal),
+		TEST(the_journal_of_another_filesystem),
+		TEST(a_device_of_a_mounted_btrfs),
 		TEST(the_way_is_kept),
 	};
 

@@ -340,7 +340,11 @@ static void test_hostile_array(void **state)
 	struct tree *tree = *state;
 	struct pme_dev *dev;
 
-	add_array(tree, &(struct pme_md_text){"raid0", "3", "2", "\001\377", "none"});
+	add_array(tree, &(struct pme_md_text){.level = "raid0",
+						 .raid_disks = "3",
+						 .layout = "2",
+						 .chunk_size = "\001\377",
+						 .reshape_position = "none"});
 	dev = load_array(tree);
 	assert_int_equal(dev->table_error, -EINVAL);
 	assert_string_equal(tree_message(tree, "md0"),
@@ -352,7 +356,11 @@ static void test_not_running(void **state)
 	struct tree *tree = *state;
 	struct pme_dev *dev;
 
-	add_array(tree, &(struct pme_md_text){"", "0", "0", "0", "none"});
+	add_array(tree, &(struct pme_md_text){.level = "",
+						 .raid_disks = "0",
+						 .layout = "0",
+						 .chunk_size = "0",
+						 .reshape_position = "none"});
 	tree_attr(tree, "md0", "md/array_state", "inactive");
 	dev = load_array(tree);
 	assert_int_equal(dev->table_error, -ENODATA);

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * lib/xfs-realtime.c: tables of GETBMAPX, also wild ones, and a sweep through a filesystem that is
+ * played here: its inodes, those of them that cannot be read, and their extents.
+ *
+ * pme_os_ioctl() and pme_os_open_handle() are wrapped by the linker.  A descriptor of an inode is a
+ * copy of that of /dev/null, and which inode it is stands in a table.
+ */
+#include "xfs-realtime.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "check.h"
+#include "os.h"
+
+#define INODES 700
+#define FIRST_INO 128
+#define BLOCKS(n) ((n)*8) /* of 4096 bytes, as GETBMAPX counts */
+#define BYTES(n) ((uint64_t)(n)*512)
+#define RT_FILE(block)                                                            \
+	{                                                                         \
+		.mode = S_IFREG, .xflags = FS_XFLAG_REALTIME, .at = BLOCKS(block) \
+	}
+
+struct inode {
+	uint32_t mode, xflags;
+	int64_t at;	/* of its extents of 8 sectors each */
+	size_t extents; /* 0: one */
+	int damage;	/* BULKSTAT fails */
+	int open_error, map_error;
+	bool stuck; /* GETBMAPX makes no progress */
+};
+
+static struct inode inodes[INODES];
+static size_t n_inodes, n_stats, n_maps;
+static uint64_t inode_of_fd[1024];
+static int batch_error; /* BULKSTAT as a whole */
+
+int __wrap_pme_os_ioctl(int fd, unsigned long request, void *arg);
+int __wrap_pme_os_open_handle(int mount, struct file_handle *handle, int flags);
+
+int __wrap_pme_os_open_handle(int mount, struct file_handle *handle, int flags)
+{
+	uint64_t ino;
+	int fd;
+
+	memcpy(&ino, handle->f_handle, sizeof(ino));
+	assert_in_range(ino, FIRST_INO, FIRST_INO + n_inodes - 1);
+	if (inodes[ino - FIRST_INO].open_error)
+		return inodes[ino - FIRST_INO].open_error;
+	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_in_range(fd, 0, PME_ARRAY_SIZE(inode_of_fd) - 1);
+	inode_of_fd[fd] = ino;
+	return fd;
+}
+
+static int play_stat(struct xfs_bulkstat_req *req)
+{
+	uint64_t ino = pme_max(req->hdr.ino, FIRST_INO);
+
+	n_stats++;
+	req->hdr.ocount = 0;
+	if (batch_error)
+		return batch_error;
+	for (; ino < FIRST_INO + n_inodes && req->hdr.ocount < req->hdr.icount; ino++) {
+		const struct inode *inode = &inodes[ino - FIRST_INO];
+
+		if (inode->damage && req->hdr.ocount == 0)
+			return inode->damage;
+		if (inode->damage)
+			break;
+		req->bulkstat[req->hdr.ocount++] = (struct xfs_bulkstat){
+			.bs_ino = ino,
+			.bs_gen = 7,
+			.bs_mode = (uint16_t)inode->mode,
+			.bs_xflags = inode->xflags,
+		};
+	}
+	req->hdr.ino = ino;
+	return 0;
+}
+
+static int play_numbers(struct xfs_inumbers_req *req)
+{
+	uint64_t chunk = pme_max(req->hdr.ino, FIRST_INO) / 64 * 64;
+
+	req->hdr.ocount = 0;
+	if (chunk >= FIRST_INO + n_inodes)
+		return 0;
+	req->inumbers[0] = (struct xfs_inumbers){.xi_startino = chunk};
+	for (uint64_t i = 0; i < 64 && chunk + i < FIRST_INO + n_inodes; i++)
+		req->inumbers[0].xi_allocmask |= 1ULL << i;
+	req->hdr.ocount = 1;
+	req->hdr.ino = chunk + 64;
+	return 0;
+}
+
+/* The extents of an inode have holes between them in the file and on the device. */
+static int play_map(const struct inode *inode, struct getbmapx *map)
+{
+	size_t count = inode->extents ? inode->extents : 1;
+	size_t i = (size_t)(map[0].bmv_offset + 15) / 16;
+
+	n_maps++;
+	assert_true(map[0].bmv_iflags & BMV_IF_DELALLOC);
+	assert_false(map[0].bmv_iflags & (BMV_IF_ATTRFORK | BMV_IF_COWFORK));
+	if (inode->map_error)
+		return inode->map_error;
+	map[0].bmv_entries = 0;
+	for (; i < count && map[0].bmv_entries + 1 < map[0].bmv_count; i++)
+		map[++map[0].bmv_entries] = (struct getbmapx){
+			.bmv_offset = (int64_t)i * 16,
+			.bmv_block = inode->at + (int64_t)i * 16,
+			.bmv_length = 8,
+			.bmv_oflags = i + 1 == count ? BMV_OF_LAST : 0,
+		};
+	map[0].bmv_offset = inode->stuck ? 0 : (int64_t)i * 16 - 8;
+	return 0;
+}
+
+int __wrap_pme_os_ioctl(int fd, unsigned long request, void *arg)
+{
+	if (request == XFS_IOC_BULKSTAT)
+		return play_stat(arg);
+	if (request == XFS_IOC_INUMBERS)
+		return play_numbers(arg);
+	assert_int_equal(request, XFS_IOC_GETBMAPX);
+	return play_map(&inodes[inode_of_fd[fd] - FIRST_INO], arg);
+}
+
+static void play(size_t count)
+{
+	memset(inodes, 0, sizeof(inodes));
+	n_inodes = count;
+	n_stats = n_maps = 0;
+	batch_error = 0;
+	for (size_t i = 0; i < count; i++)
+		inodes[i] = (struct inode)RT_FILE((int64_t)i);
+}
+
+static int sweep(struct pme_range bad, struct pme_xfs_records *ret, size_t *unread)
+{
+	const struct pme_range_list list = {.items = &bad, .count = 1};
+
+	*ret = (struct pme_xfs_records){0};
+	*unread = 0;
+	return pme_xfs_realtime_sweep(-1, &list, ret, unread);
+}
+
+static void check_record(const struct pme_xfs_records *records, size_t i, uint64_t ino,
+			 uint64_t start, uint64_t length, uint64_t offset)
+{
+	assert_true(i < records->count);
+	assert_int_equal(records->items[i].fmr_owner, ino);
+	assert_int_equal(records->items[i].fmr_physical, start);
+	assert_int_equal(records->items[i].fmr_length, length);
+	assert_int_equal(records->items[i].fmr_offset, offset);
+}
+
+static const struct pme_range everything = {0, 1ULL << 40};
+
+static void all_files_are_asked(void **state)
+{
+	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records;
+	size_t unread;
+
+	play(INODES);
+	assert_int_equal(sweep(everything, &records, &unread), 0);
+	assert_int_equal(records.count, INODES);
+	assert_int_equal(unread, 0);
+	for (size_t i = 0; i < INODES; i++)
+		check_record(&records, i, FIRST_INO + i, i * 4096, 4096, 0);
+}
+
+static void only_realtime_files_are_asked(void **state)
+{
+	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records;
+	size_t unread;
+
+	play(5);
+	inodes[0].xflags = 0;
+	inodes[1].mode = S_IFDIR;
+	inodes[2].mode = S_IFLNK;
+	inodes[3].xflags = FS_XFLAG_RTINHERIT;
+	assert_int_equal(sweep(everything, &records, &unread), 0);
+	assert_int_equal(records.count, 1);
+	assert_int_equal(n_maps, 1);
+	check_record(&records, 0, FIRST_INO + 4, BYTES(BLOCKS(4)), 4096, 0);
+}
+
+static void no_inodes(void **state)
+{
+	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records;
+	size_t unread;
+
+	play(0);
+	assert_int_equal(sweep(everything, &records, &unread), 0);
+	assert_int_equal(records.count, 0);
+}
+
+/* More extents than one ioctl holds. */
+static void long_maps_are_read_on(void **state)
+{
+	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records;
+	size_t unread;
+
+	play(1);
+	inodes[0].extents = 1500;
+	assert_int_equal(sweep(everything, &records, &unread), 0);
+	assert_int_equal(records.count, 1500);
+	assert_int_equal(n_maps, 3);
+	for (size_t i = 0; i < records.count; i++)
+		check_record(&records, i, FIRST_INO, i * 8192, 4096, i * 8192);
+}
+
+/* BULKSTAT stops at each; the sweep goes on behind it and counts it. */
+static void damaged_inodes_are_counted(void **state)
+{
+	static const size_t damaged[] = {0, 1, 63, 64, 255, 256, 300, 699};
+	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records;
+	size_t unread;
+
+	play(INODES);
+	for (size_t i = 0; i < PME_ARRAY_SIZE(damaged); i++)
+		inodes[damaged[i]].damage = i % 2 ? -EIO : -EUCLEAN;
+	assert_int_equal(sweep(everything, &records, &unread), 0);
+	assert_int_equal(unread, PME_ARRAY_SIZE(damaged));
+	assert_int_equal(records.count, INODES - PME_ARRAY_SIZE(damaged));
+}
+
+static void files_that_cannot_be_asked(void **state)
+{
+	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records;
+	size_t unread;
+
+	play(6);
+	inodes[0].open_error = -ESTALE; /* gone */
+	inodes[1].open_error = -ENOENT;
+	inodes[2].open_error = -EIO;
+	inodes[3].map_error = -EUCLEAN;
+	inodes[4].extents = 1000;
+	inodes[4].stuck = true;
+	assert_int_equal(sweep((struct pme_range){BYTES(BLOCKS(5)), 1}, &records, &unread), 0);
+	assert_int_equal(unread, 3);
+	assert_int_equal(records.count, 1);
+	check_record(&records, 0, FIRST_INO + 5, BYTES(BLOCKS(5)), 4096, 0);
+}
+
+static void errors_of_the_call_are_errors(void **state)
+{
+	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records;
+	size_t unread;
+
+	play(3);
+	batch_error = -EPERM;
+	assert_int_equal(sweep(everything, &records, &unread), -EPERM);
+	assert_int_equal(records.count, 0);
+}
+
+static void found_owners_are_asked_again(void **state)
+{
+	struct pme_range bad = everything;
+	const struct pme_range_list list = {.items = &bad, .count = 1};
+	_cleanup_(pme_xfs_inodes_done) struct pme_xfs_inodes owners = {0};
+	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records = {0};
+
+	play(10);
+	assert_int_equal(pme_xfs_inodes_add(&owners, FIRST_INO + 2), 0);
+	assert_int_equal(pme_xfs_inodes_add(&owners, FIRST_INO + 3), 0);
+	assert_int_equal(pme_xfs_inodes_add(&owners, FIRST_INO + 9), 0);
+	inodes[3].open_error = -ESTALE;
+	assert_int_equal(pme_xfs_realtime_again(-1, &owners, &list, &records), 0);
+	assert_int_equal(n_stats, 0);
+	assert_int_equal(n_maps, 2);
+	assert_int_equal(records.count, 2);
+	check_record(&records, 0, FIRST_INO + 2, BYTES(BLOCKS(2)), 4096, 0);
+	check_record(&records, 1, FIRST_INO + 9, BYTES(BLOCKS(9)), 4096, 0);
+}
+
+/* ---- tables ---- */
+
+#define EXTENT(offset, block, length, flags)                                          \
+	{                                                                             \
+		.bmv_offset = (offset), .bmv_block = (block), .bmv_length = (length), \
+		.bmv_oflags = (flags)                                                 \
+	}
+
+static int take(struct getbmapx *map, int32_t entries, size_t room, struct pme_range bad,
+		struct pme_xfs_records *ret)
+{
+	const struct pme_range_list list = {.items = &bad, .count = 1};
+
+	*ret = (struct pme_xfs_records){0};
+	map[0].bmv_entries = entries;
+	return pme_xfs_realtime_extents(map, room, 99, &list, ret);
+}
+
+static void kinds_of_extents(void **state)
+{
+	struct getbmapx map[] = {
+		{.bmv_count = 7},
+		EXTENT(0, 80, 8, 0),
+		EXTENT(8, -1, 8, 0),  /* hole */
+		EXTENT(16, -2, 8, 1), /* delayed allocation */
+		EXTENT(24, 88, 16, BMV_OF_PREALLOC),
+		EXTENT(40, 800, 8, 0), /* elsewhere */
+		EXTENT(48, 0, 8, BMV_OF_LAST),
+	};
+	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records;
+
+	assert_int_equal(take(map, 6, 6, (struct pme_range){0, BYTES(104)}, &records), 0);
+	assert_int_equal(records.count, 3);
+	check_record(&records, 0, 99, BYTES(80), BYTES(8), 0);
+	assert_int_equal(records.items[0].fmr_flags, 0);
+	check_record(&records, 1, 99, BYTES(88), BYTES(16), BYTES(24));
+	assert_int_equal(records.items[1].fmr_flags, FMR_OF_PREALLOC);
+	check_record(&records, 2, 99, 0, BYTES(8), BYTES(48));
+}
+
+/* One byte of overlap is enough, none is not. */
+static void only_what_meets_the_ranges(void **state)
+{
+	static const struct {
+		uint64_t start, length;
+		size_t count;
+	} cases[] = {
+		{BYTES(80) - 1, 1, 0}, {BYTES(80) - 1, 2, 1}, {BYTES(88) - 1, 1, 1},
+		{BYTES(88), 1, 0},     {0, BYTES(80), 0},     {0, UINT64_MAX, 1},
+	};
+
+	for (size_t i = 0; i < PME_ARRAY_SIZE(cases); i++) {
+		struct getbmapx map[] = {{0}, EXTENT(0, 80, 8, 0)};
+		_cleanup_(pme_xfs_records_done) struct pme_xfs_records records;
+
+		assert_int_equal(take(map, 1, 1,
+				      (struct pme_range){cases[i].start, cases[i].length},
+				      &records),
+				 0);
+		assert_int_equal(records.count, cases[i].count);
+	}
+}
+
+static void wild_numbers_are_refused(void **state)
+{
+	static const struct getbmapx cases[] = {
+		EXTENT(-1, 80, 8, 0),	     EXTENT(INT64_MIN, 80, 8, 0),
+		EXTENT(0, 80, 0, 0),	     EXTENT(0, 80, -8, 0),
+		EXTENT(0, INT64_MAX, 8, 0),  EXTENT(0, 80, INT64_MAX, 0),
+		EXTENT(INT64_MAX, 80, 8, 0), EXTENT(0, INT64_MAX / 256, INT64_MAX / 256, 0),
+	};
+
+	for (size_t i = 0; i < PME_ARRAY_SIZE(cases); i++) {
+		struct getbmapx map[] = {{0}, cases[i]};
+		_cleanup_(pme_xfs_records_done) struct pme_xfs_records records;
+
+		assert_int_equal(take(map, 1, 1, everything, &records), -EPROTO);
+		assert_int_equal(records.count, 0);
+	}
+}
+
+static void wild_counts_are_refused(void **state)
+{
+	static const int32_t counts[] = {-1, INT32_MIN, 2, INT32_MAX};
+
+	for (size_t i = 0; i < PME_ARRAY_SIZE(counts); i++) {
+		struct getbmapx map[] = {{0}, EXTENT(0, 80, 8, 0)};
+		_cleanup_(pme_xfs_records_done) struct pme_xfs_records records;
+
+		assert_int_equal(take(map, counts[i], 1, everything, &records), -EPROTO);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_files_are_asked),
+		cmocka_unit_test(only_realtime_files_are_asked),
+		cmocka_unit_test(no_inodes),
+		cmocka_unit_test(long_maps_are_read_on),
+		cmocka_unit_test(damaged_inodes_are_counted),
+		cmocka_unit_test(files_that_cannot_be_asked),
+		cmocka_unit_test(errors_of_the_call_are_errors),
+		cmocka_unit_test(found_owners_are_asked_again),
+		cmocka_unit_test(kinds_of_extents),
+		cmocka_unit_test(only_what_meets_the_ranges),
+		cmocka_unit_test(wild_numbers_are_refused),
+		cmocka_unit_test(wild_counts_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
