@@ -59,6 +59,7 @@ struct pme_holder {
 	char *unit;	 /* systemd unit, or NULL */
 	char *container; /* identifier of its container, or NULL */
 	bool open, mapped, map_sync;
+	bool writes; /* of a device: a descriptor of it is open for writing */
 	struct pme_range_list mapped_ranges; /* bytes of the file, normalized */
 	int fd;				     /* one of its descriptors of the file, -1 when none */
 	char *map_entry; /* one of its mappings: "7f00-7f10", name in /proc/PID/map_files, or NULL

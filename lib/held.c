@@ -2,9 +2,10 @@
 /*
  * Holders of files and raw devices; see held.h.
  *
- * A block device on which nothing is found is free, or some program's own.  A process that has it
- * open decides.  The surprise: the kernel keeps the blocks of a swap file by themselves, so also
- * those that the filesystem calls unwritten hold pages (fs/iomap/swapfile.c).
+ * A block device on which nothing is found is free, or some program's own.  A process that may
+ * write it or maps it decides; one that only reads it (a backup) does not.  The surprise: the
+ * kernel keeps the blocks of a swap file by themselves, so also those that the filesystem calls
+ * unwritten hold pages (fs/iomap/swapfile.c).
  */
 #include "held.h"
 
@@ -120,17 +121,38 @@ int pme_held_find(const struct pme_topo *topo, const struct pme_tops *tops,
 	return count > 0 ? pme_holders_find(topo->os, files, count, log) : 0;
 }
 
-int pme_held_claim(const struct pme_findings *findings, struct pme_claim *claim,
-		   const struct pme_top *top)
+/* Is it a program's own, as far as its holders tell: written or mapped, not only read? */
+static bool is_used(const struct pme_file *node)
+{
+	for (size_t i = 0; i < node->n_holders; i++)
+		if (node->holders[i].writes || node->holders[i].mapped)
+			return true;
+	return false;
+}
+
+/* A backup, a probe or dd reads anything: what the bytes are stays unknown. */
+static int say_read(struct pme_claim *claim)
+{
+	const struct pme_holder *first = &claim->node->holders[0];
+	_cleanup_free_ char *own = pme_take_ptr(claim->reason), *more = NULL;
+
+	more = claim->node->n_holders > 1 ? pme_printf(" and %zu more", claim->node->n_holders - 1)
+					  : strdup("");
+	if (!more)
+		return -ENOMEM;
+	claim->reason = pme_printf(
+		"%s%sopen only for reading, by %s (process %d)%s", own ? own : "", own ? "; " : "",
+		first->command ? first->command : "a process", (int)first->pid, more);
+	return claim->reason ? 0 : -ENOMEM;
+}
+
+/* @top: a device on which nothing was found, in the hands of a program. */
+static int say_used(struct pme_claim *claim, const struct pme_top *top)
 {
 	_cleanup_free_ char *detail = NULL, *reason = NULL;
 
-	if (!may_be_held(top))
-		return 0;
-	claim->node = find_node(findings, last_dev(top));
-	if (!top->blank || !claim->node || claim->node->n_holders == 0)
-		return 0;
-	detail = pme_printf("%s is used raw: no filesystem or volume, but a process has it open",
+	detail = pme_printf("%s is used raw: no filesystem or volume, but a process has it open "
+			    "for writing or mapped",
 			    pme_dev_label(last_dev(top)));
 	reason = top->way_reason ? strdup(top->way_reason) : NULL;
 	if (!detail || (top->way_reason && !reason))
@@ -141,6 +163,17 @@ int pme_held_claim(const struct pme_findings *findings, struct pme_claim *claim,
 	claim->kind = PME_OWNER_RAW_DEVICE;
 	claim->certainty = claim->reason ? top->certainty : PME_EXACT;
 	return 0;
+}
+
+int pme_held_claim(const struct pme_findings *findings, struct pme_claim *claim,
+		   const struct pme_top *top)
+{
+	if (!may_be_held(top))
+		return 0;
+	claim->node = find_node(findings, last_dev(top));
+	if (!top->blank || !claim->node || claim->node->n_holders == 0)
+		return 0;
+	return is_used(claim->node) ? say_used(claim, top) : say_read(claim);
 }
 
 int pme_held_note_swap(const struct pme_topo *topo, struct pme_claim *claim)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Lines of /proc/PID/maps, and what a cgroup path says; see holders.h.
+ * Lines of /proc/PID/maps and fdinfo, and what a cgroup path says; see holders.h.
  *
- * Formats: fs/proc/task_mmu.c (show_map_vma); systemd's names of units; names that docker,
- * containerd, cri-o, podman, lxc and systemd-nspawn give to cgroups, v1 and v2.  Of nested
- * containers the outermost is named: the one that tools on this machine know.
+ * Formats: fs/proc/task_mmu.c (show_map_vma); fs/proc/fd.c (seq_show); systemd's names of units;
+ * names that docker, containerd, cri-o, podman, lxc and systemd-nspawn give to cgroups, v1 and v2.
+ * Of nested containers the outermost is named: the one that tools on this machine know.
  */
+#include <fcntl.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
@@ -224,6 +225,25 @@ static const char *path_of_line(const char *line, size_t len)
 		return NULL;
 	second = memchr(first + 1, ':', len - (size_t)(first + 1 - line));
 	return second ? second + 1 : NULL;
+}
+
+int pme_fdinfo_parse(const char *text, size_t len)
+{
+	static const char key[] = "\nflags:\t";
+	const char *end = text + len, *p = memmem(text, len, key, strlen(key));
+	uint64_t flags = 0;
+
+	if (!p)
+		return -EINVAL;
+	for (p += strlen(key); p < end && *p >= '0' && *p <= '7'; p++) {
+		if (flags >> 61)
+			return -EINVAL;
+		flags = flags << 3 | (uint64_t)(*p - '0');
+	}
+	if (p == end || *p != '\n' || p[-1] == '\t')
+		return -EINVAL;
+	/* the third mode, 3, is for ioctl() alone */
+	return (flags & O_ACCMODE) == O_WRONLY || (flags & O_ACCMODE) == O_RDWR;
 }
 
 int pme_cgroup_parse(const char *text, size_t len, char **ret_unit, char **ret_container)

@@ -123,6 +123,22 @@ static int get_holder(const struct search *search, struct process *process, stru
 	return r;
 }
 
+/* A device that is only read is in nobody's use: notes in @holder whether it may be written. */
+static int look_at_flags(const struct search *search, struct process *process, const char *fd,
+			 struct pme_holder *holder)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	int r = pme_os_read_attr(search->os, &text, &len, "proc/%s/fdinfo/%s", process->pid, fd);
+
+	if (r == 0)
+		r = pme_fdinfo_parse(text, len);
+	if (r < 0)
+		return note_error(process, r);
+	holder->writes |= r == 1;
+	return 0;
+}
+
 static int look_at_fd(const struct search *search, struct process *process, const char *name)
 {
 	_cleanup_free_ char *path = pme_printf("proc/%s/fd/%s", process->pid, name);
@@ -143,7 +159,7 @@ static int look_at_fd(const struct search *search, struct process *process, cons
 	holder->open = true;
 	if (holder->fd < 0)
 		holder->fd = (int)fd;
-	return 0;
+	return file->rdev && !holder->writes ? look_at_flags(search, process, name, holder) : 0;
 }
 
 static int look_at_fds(const struct search *search, struct process *process)

@@ -16,8 +16,9 @@
 #include "os.h"
 
 /*
- * Fill holders of each of @files (matched by st_dev and inode; devices by type and number).  Files without a name that are held
- * get the paths /proc/PID/fd/N or /proc/PID/map_files/… and the remark that they are unlinked.
+ * Fill holders of each of @files (matched by st_dev and inode; devices by type and number).  Files
+ * without a name that are held get the paths /proc/PID/fd/N or /proc/PID/map_files/… and the remark
+ * that they are unlinked.
  */
 int pme_holders_find(const struct pme_os *os, struct pme_file **files, size_t n_files,
 		     struct pme_log *log);
@@ -30,6 +31,8 @@ struct pme_map_line {
 };
 /* One line of /proc/PID/maps: 0 or -EINVAL. */
 int pme_map_line_parse(const char *line, size_t len, struct pme_map_line *ret);
+/* From the text of /proc/PID/fdinfo/N: may the descriptor write?  1, 0, -EINVAL. */
+int pme_fdinfo_parse(const char *text, size_t len);
 /* From the text of /proc/PID/cgroup: systemd unit and container, each allocated or NULL. */
 int pme_cgroup_parse(const char *text, size_t len, char **ret_unit, char **ret_container);
 

@@ -54,8 +54,43 @@ static bool area_is_sane(struct pme_range area, uint64_t dev_size)
 	       end <= dev_size;
 }
 
-/* The lists behind the fixed part: areas for data, areas for metadata. */
-static int parse_areas(const unsigned char *sector, size_t pos, uint64_t dev_size,
+/* The list at @pos of areas of metadata, which ends with zeroes; @pos moves behind it. */
+static int parse_areas(const unsigned char *sector, size_t *pos, uint64_t dev_size,
+		       struct pme_lvm_label *ret)
+{
+	struct pme_range area;
+	int r;
+
+	while ((r = next_pair(sector, pos, &area)) == 1) {
+		if (ret->n_areas == PME_LVM_AREAS_MAX || !area_is_sane(area, dev_size))
+			return -EINVAL;
+		ret->areas[ret->n_areas++] = area;
+	}
+	return r;
+}
+
+/* What newer LVM writes behind the lists: a version, flags, areas of a boot loader. */
+static int parse_extension(const unsigned char *sector, size_t pos, uint64_t dev_size,
+			   struct pme_lvm_label *ret)
+{
+	struct pme_range area;
+	uint64_t end;
+	int r;
+
+	if (pos + 8 > PME_SECTOR || get32(sector + pos) == 0)
+		return 0;
+	pos += 8;
+	while ((r = next_pair(sector, &pos, &area)) == 1) {
+		if (ret->n_boots == PME_LVM_BOOTS_MAX ||
+		    pme_add(area.start, area.length, &end) < 0 || end > dev_size)
+			return -EINVAL;
+		ret->boots[ret->n_boots++] = area;
+	}
+	return r;
+}
+
+/* The lists behind the fixed part: areas for data, areas for metadata; and what follows. */
+static int parse_lists(const unsigned char *sector, size_t pos, uint64_t dev_size,
 		       struct pme_lvm_label *ret)
 {
 	struct pme_range area;
@@ -63,16 +98,10 @@ static int parse_areas(const unsigned char *sector, size_t pos, uint64_t dev_siz
 
 	for (int i = 0; r == 1 && i < LISTS_MAX; i++)
 		r = next_pair(sector, &pos, &area);
-	while (r == 0) {
-		r = next_pair(sector, &pos, &area);
-		if (r == 0)
-			return 0;
-		if (r < 0 || ret->n_areas == PME_LVM_AREAS_MAX || !area_is_sane(area, dev_size))
-			return -EINVAL;
-		ret->areas[ret->n_areas++] = area;
-		r = 0;
-	}
-	return -EINVAL;
+	if (r != 0)
+		return -EINVAL;
+	r = parse_areas(sector, &pos, dev_size, ret);
+	return r < 0 ? r : parse_extension(sector, pos, dev_size, ret);
 }
 
 static bool is_label(const unsigned char *sector)
@@ -99,7 +128,7 @@ int pme_lvm_label_parse(const void *buf, uint64_t dev_size, struct pme_lvm_label
 	    header < 32 || header > PME_SECTOR - 40)
 		return -EINVAL;
 	memcpy(label.id, sector + header, PME_LVM_ID);
-	r = parse_areas(sector, header + 40, dev_size, &label);
+	r = parse_lists(sector, header + 40, dev_size, &label);
 	if (r == 0)
 		*ret = label;
 	return r;

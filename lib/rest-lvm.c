@@ -162,6 +162,26 @@ static int say_label(struct fill *fill)
 			       pme_dev_label(fill->dev));
 }
 
+/* LVM keeps these free for a boot loader, and does not know whether there is one. */
+static int say_boots(struct fill *fill)
+{
+	const struct pme_lvm_label *label = &fill->map->label;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < label->n_boots; i++) {
+		struct pme_range asked;
+
+		r = take(fill, label->boots[i], &asked);
+		if (r == 1)
+			r = pme_steps_unknown(
+				fill->ret, asked, NULL,
+				"boot loader area of LVM physical volume %s: LVM does "
+				"not know what is in it",
+				pme_dev_label(fill->dev));
+	}
+	return r;
+}
+
 /* The visible volume that hidden @lv is part of, or @lv. */
 static size_t find_top(const struct pme_lvm_vg *vg, size_t lv)
 {
@@ -330,6 +350,8 @@ static int fill_all(struct fill *fill)
 
 	for (size_t i = 0; r == 0 && i < fill->map->n_own; i++)
 		r = say_area(fill, &fill->map->areas[i]);
+	if (r == 0)
+		r = say_boots(fill);
 	if (r < 0)
 		return r;
 	if (fill->map->in_group)

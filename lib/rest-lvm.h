@@ -13,6 +13,7 @@
 
 #define PME_LVM_LABEL_BYTES 2048ULL /* the label is in one of the first 4 sectors */
 #define PME_LVM_AREAS_MAX 4	    /* LVM makes at most 2 */
+#define PME_LVM_BOOTS_MAX 4	    /* of a boot loader; LVM makes at most 1 */
 #define PME_LVM_HEADER_BYTES 512ULL /* of a metadata area */
 #define PME_LVM_TEXT_MAX (4U << 20) /* some 100 bytes for each of 10000 volumes, four times */
 #define PME_LVM_ID 32		    /* characters of an id, without dashes */
@@ -23,6 +24,8 @@ struct pme_lvm_label {
 	uint64_t start;		 /* of the sector of the label */
 	struct pme_range areas[PME_LVM_AREAS_MAX];
 	size_t n_areas;
+	struct pme_range boots[PME_LVM_BOOTS_MAX]; /* areas that a boot loader may use */
+	size_t n_boots;
 };
 
 /* The live text, or the one that is about to be, in the ring of an area. */

@@ -96,3 +96,19 @@ int pme_mbr_parse(const void *buf, struct pme_mbr *ret)
 	*ret = mbr;
 	return 0;
 }
+
+int pme_ebr_next(struct pme_ebr_walk *walk, const struct pme_mbr *mbr, uint64_t block,
+		 uint64_t size)
+{
+	uint64_t offset, start, end;
+
+	if (mbr->next == 0)
+		return 0;
+	if (pme_mul(mbr->next, block, &offset) < 0 || pme_add(walk->first, offset, &start) < 0 ||
+	    pme_add(start, block, &end) < 0 || end > size || walk->count == PME_EBR_MAX)
+		return -EINVAL;
+	walk->start = start;
+	if (walk->count++ == 0)
+		walk->first = start;
+	return 1;
+}

@@ -128,6 +128,21 @@ static int is_good(struct fill *fill, const struct table *table)
 	return table->error == 0;
 }
 
+/* Why a table that is not good is not. */
+static const char *why_bad(const struct table *table)
+{
+	switch (table->error) {
+	case 0:
+		return "bad memory is known in it";
+	case -EINVAL:
+		return "its header is not valid";
+	case -EBADMSG:
+		return "the checksum of its entries is wrong";
+	default:
+		return strerror(-table->error);
+	}
+}
+
 /* @part of @table; the @other may be what is left. */
 static int say_part(struct fill *fill, struct pme_range part, const struct table *table,
 		    const struct table *other, const char *what)
@@ -144,8 +159,8 @@ static int say_part(struct fill *fill, struct pme_range part, const struct table
 		return good;
 	detail = pme_printf("%s GPT %s of %s", table->name, what, pme_dev_label(fill->dev));
 	reason = pme_printf(good ? "the %s GPT at LBA %" PRIu64 " is good"
-				 : "the %s GPT at LBA %" PRIu64 " is bad as well",
-			    other->name, lba);
+				 : "the %s GPT at LBA %" PRIu64 " cannot be used either: %s",
+			    other->name, lba, why_bad(other));
 	if (!detail || !reason) {
 		free(detail);
 		free(reason);
@@ -237,28 +252,21 @@ static int read_mbr(const struct fill *fill, uint64_t start, struct pme_mbr *ret
  */
 static int say_chain(struct fill *fill)
 {
+	struct pme_ebr_walk walk = {.count = 0};
 	struct pme_mbr mbr;
-	uint64_t first, start, end;
+	int r = 1;
 
 	if (read_mbr(fill, 0, &mbr) < 0)
 		return 0;
-	if (mbr.next == 0)
-		return 1;
-	first = start = mbr.next * fill->block; /* both numbers have 32 bits, a block 17 */
-	for (size_t i = 0; i < PME_EBR_MAX; i++) {
-		int r;
-
-		if (pme_add(start, fill->block, &end) < 0 || end > fill->dev->size)
-			return 0;
-		r = say(fill, (struct pme_range){start, fill->block},
+	while (r == 1) {
+		r = pme_ebr_next(&walk, &mbr, fill->block, fill->dev->size);
+		if (r <= 0)
+			return r == 0;
+		r = say(fill, (struct pme_range){walk.start, fill->block},
 			"table of a logical partition");
 		if (r < 0)
 			return r;
-		if (read_mbr(fill, start, &mbr) < 0)
-			return 0;
-		if (mbr.next == 0)
-			return 1;
-		start = first + mbr.next * fill->block;
+		r = read_mbr(fill, walk.start, &mbr) == 0;
 	}
 	return 0;
 }

@@ -35,4 +35,16 @@ struct pme_mbr {
 };
 int pme_mbr_parse(const void *buf, struct pme_mbr *ret);
 
+/* The chain of tables of logical partitions; zero before the first. */
+struct pme_ebr_walk {
+	uint64_t first, start; /* bytes of the disk: the first table, the one to be read now */
+	size_t count;	       /* tables so far */
+};
+/*
+ * From the table @mbr to the next, on a disk of @size: 1, 0 at the end of the chain, -EINVAL when
+ * it leaves the disk or does not end.
+ */
+int pme_ebr_next(struct pme_ebr_walk *walk, const struct pme_mbr *mbr, uint64_t block,
+		 uint64_t size);
+
 #endif

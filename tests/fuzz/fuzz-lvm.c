@@ -31,6 +31,9 @@ static void try_label(const uint8_t *data, size_t size)
 	FUZZ_CHECK(label.start < PME_LVM_LABEL_BYTES && label.n_areas <= PME_LVM_AREAS_MAX);
 	for (size_t i = 0; i < label.n_areas; i++)
 		FUZZ_CHECK(pme_range_end(label.areas[i]) <= DEV_SIZE);
+	FUZZ_CHECK(label.n_boots <= PME_LVM_BOOTS_MAX);
+	for (size_t i = 0; i < label.n_boots; i++)
+		FUZZ_CHECK(pme_range_end(label.boots[i]) <= DEV_SIZE);
 }
 
 static void try_header(const uint8_t *data, size_t size)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fuzz target: one line of /proc/PID/maps.  A mapping that is accepted is not empty.
+ * Fuzz target: one line of /proc/PID/maps, or a whole /proc/PID/fdinfo/N.  A mapping that is
+ * accepted is not empty.
  */
 #include "fuzz.h"
 #include "holders.h"
@@ -12,5 +13,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (pme_map_line_parse(line, size, &map) == 0)
 		FUZZ_CHECK(map.start < map.end);
+	FUZZ_CHECK(pme_fdinfo_parse(line, size) <= 1);
 	return 0;
 }

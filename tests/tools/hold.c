@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * hold FILE [open|map|mapsync|unlink [START LENGTH]]: keep FILE open or mapped until killed, so
- * that tests have a holder to find.
+ * hold FILE [open|read|map|mapsync|unlink [START LENGTH]]: keep FILE open or mapped until
+ * killed, so that tests have a holder to find; "read": open for nothing but reading.
  *
  * Prints "ready" when FILE is held; a mapping stays when its descriptor is closed, so "map" and
  * "mapsync" hold no descriptor.  START and LENGTH map a part only.  "unlink" keeps FILE open and
@@ -41,8 +41,8 @@ int main(int argc, char **argv)
 	int fd;
 
 	if (argc != 2 && argc != 3 && argc != 5)
-		errx(8, "usage: hold FILE [open|map|mapsync|unlink [START LENGTH]]");
-	fd = open(argv[1], O_RDWR | O_CLOEXEC);
+		errx(8, "usage: hold FILE [open|read|map|mapsync|unlink [START LENGTH]]");
+	fd = open(argv[1], (strcmp(how, "read") ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	if (fd < 0)
 		err(1, "%s: cannot open", argv[1]);
 	if (!strcmp(how, "map"))
@@ -51,8 +51,8 @@ int main(int argc, char **argv)
 		map(argv, argc, fd, MAP_SHARED_VALIDATE | MAP_SYNC);
 	else if (!strcmp(how, "unlink") && unlink(argv[1]))
 		err(1, "%s: cannot unlink", argv[1]);
-	else if (strcmp(how, "open") && strcmp(how, "unlink"))
-		errx(8, "%s: neither open, map, mapsync nor unlink", how);
+	else if (strcmp(how, "open") && strcmp(how, "read") && strcmp(how, "unlink"))
+		errx(8, "%s: neither open, read, map, mapsync nor unlink", how);
 	if (puts("ready") < 0 || fflush(stdout))
 		err(1, "standard output");
 	for (;;)

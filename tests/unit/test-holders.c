@@ -273,9 +273,8 @@ static void test_unlinked(void **state)
  * A device is held through any node of it: the one that is open has another name and inode than the
  * one that is mapped.  A block device of the same number is another one.
  */
-static void test_devices(void **state)
+static void check_devices(const struct root *root, const char *flags_of_6, bool writes)
 {
-	const struct root *root = *state;
 	struct pme_file *files[3] = {new_file(root), calloc(1, sizeof(**files)),
 				     calloc(1, sizeof(**files))};
 	struct pme_log log = {0};
@@ -293,8 +292,12 @@ static void test_devices(void **state)
 	assert_int_equal(mkdirat(root->os.root, "proc/20/map_files", 0700), 0);
 	make(root, "proc/20/map_files/6000-7000", "");
 	make_process(root, 30, "opener\n", "0::/\n");
+	assert_int_equal(mkdirat(root->os.root, "proc/30/fdinfo", 0700), 0);
+	make(root, "proc/30/fdinfo/5", "pos:\t0\nflags:\t02000000\nmnt_id:\t9\n");
+	make(root, "proc/30/fdinfo/6", flags_of_6);
 	if (mknodat(root->os.root, "proc/20/map_files/1000-3000", S_IFCHR | 0600, makedev(1, 3)) ||
-	    mknodat(root->os.root, "proc/30/fd/5", S_IFCHR | 0600, makedev(1, 3))) {
+	    mknodat(root->os.root, "proc/30/fd/5", S_IFCHR | 0600, makedev(1, 3)) ||
+	    mknodat(root->os.root, "proc/30/fd/6", S_IFCHR | 0600, makedev(1, 3))) {
 		for (size_t i = 0; i < 3; i++)
 			pme_file_free(files[i]);
 		skip(); /* not root */
@@ -307,11 +310,47 @@ static void test_devices(void **state)
 	assert_int_equal(files[1]->holders[0].mapped_ranges.count, 2);
 	assert_int_equal(files[1]->holders[0].mapped_ranges.items[1].start, 0x4000);
 	assert_true(files[1]->holders[1].open && !files[1]->holders[1].mapped);
+	assert_false(files[1]->holders[0].writes);
+	assert_int_equal(files[1]->holders[1].writes, writes);
 	assert_int_equal(files[1]->n_paths, 0);
 	assert_false(log.incomplete);
 	for (size_t i = 0; i < 3; i++)
 		pme_file_free(files[i]);
 	pme_log_done(&log);
+}
+
+static void test_devices(void **state)
+{
+	check_devices(*state, "pos:\t0\nflags:\t0100000\n", false);
+}
+
+static void test_writers_of_devices(void **state)
+{
+	check_devices(*state, "pos:\t0\nflags:\t02100002\nmnt_id:\t30\n", true);
+}
+
+static void test_flags(void **state)
+{
+	static const struct {
+		const char *text;
+		int answer;
+	} cases[] = {
+		{"pos:\t0\nflags:\t0\n", 0},
+		{"pos:\t0\nflags:\t02000001\nmnt_id:\t9\n", 1},
+		{"pos:\t7\nflags:\t0100002\n", 1},
+		{"pos:\t7\nflags:\t0100003\n", 0},
+		{"", -EINVAL},
+		{"flags:\t02\n", -EINVAL},
+		{"pos:\t0\nflags:\t", -EINVAL},
+		{"pos:\t0\nflags:\t\n", -EINVAL},
+		{"pos:\t0\nflags:\t02", -EINVAL},
+		{"pos:\t0\nflags:\t08\n", -EINVAL},
+		{"pos:\t0\nflags:\t7777777777777777777777\n", -EINVAL},
+	};
+
+	for (size_t i = 0; i < PME_ARRAY_SIZE(cases); i++)
+		assert_int_equal(pme_fdinfo_parse(cases[i].text, strlen(cases[i].text)),
+				 cases[i].answer);
 }
 
 /* What cannot be seen is said: a process with a file that is no list of maps, a missing init. */
@@ -343,6 +382,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_search, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unlinked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_devices, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_writers_of_devices, setup, teardown),
+		cmocka_unit_test(test_flags),
 		cmocka_unit_test_setup_teardown(test_blind, setup, teardown),
 	};
 

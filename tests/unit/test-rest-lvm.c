@@ -174,6 +174,34 @@ static void labels(void **state)
 	assert_int_equal(pme_lvm_label_parse(buf, DISK_SIZE, &label), -ENODATA);
 }
 
+/* lvm2, lib/format_text/layout.h: struct pv_header_extension is behind the lists. */
+static void boot_loader_areas(void **state)
+{
+	unsigned char buf[PME_LVM_LABEL_BYTES];
+	struct pme_lvm_label label;
+
+	make_label(buf, 0);
+	put64(buf + 152, 1ULL << 32 | 2); /* version 2, used */
+	put_crc(buf + 16, buf + 20, PME_SECTOR - 20);
+	assert_int_equal(pme_lvm_label_parse(buf, DISK_SIZE, &label), 0);
+	assert_int_equal(label.n_boots, 0);
+	put64(buf + 160, 2 << 20);
+	put64(buf + 168, 65536);
+	put_crc(buf + 16, buf + 20, PME_SECTOR - 20);
+	assert_int_equal(pme_lvm_label_parse(buf, DISK_SIZE, &label), 0);
+	assert_int_equal(label.n_boots, 1);
+	assert_int_equal(label.boots[0].start, 2 << 20);
+	assert_int_equal(label.boots[0].length, 65536);
+	assert_int_equal(label.n_areas, 2);
+	put64(buf + 168, DISK_SIZE);
+	put_crc(buf + 16, buf + 20, PME_SECTOR - 20);
+	assert_int_equal(pme_lvm_label_parse(buf, DISK_SIZE, &label), -EINVAL);
+	put64(buf + 152, 0); /* no extension: no list */
+	put_crc(buf + 16, buf + 20, PME_SECTOR - 20);
+	assert_int_equal(pme_lvm_label_parse(buf, DISK_SIZE, &label), 0);
+	assert_int_equal(label.n_boots, 0);
+}
+
 /* As lvm2 wrote it; the same with a text that goes on behind the header. */
 static void headers(void **state)
 {
@@ -255,6 +283,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(crc_is_the_one_of_lvm),
 		cmocka_unit_test(labels),
+		cmocka_unit_test(boot_loader_areas),
 		cmocka_unit_test(headers),
 		cmocka_unit_test(a_group),
 		cmocka_unit_test(cut_groups),

@@ -103,12 +103,35 @@ static void tables_of_mbr(void **state)
 	}
 }
 
+/* Numbers are those of blocks of 512 bytes; a chain that leads back must end all the same. */
+static void chains(void **state)
+{
+	static const struct pme_mbr last = {0, 0}, first = {63, 1000}, other = {500, 10},
+				    far = {UINT32_MAX, 1};
+	struct pme_ebr_walk walk = {.count = 0};
+	size_t count = 0;
+
+	assert_int_equal(pme_ebr_next(&walk, &last, 512, DISK_SIZE), 0);
+	assert_int_equal(pme_ebr_next(&walk, &first, 512, DISK_SIZE), 1);
+	assert_int_equal(walk.start, 63 * 512);
+	assert_int_equal(pme_ebr_next(&walk, &other, 512, DISK_SIZE), 1);
+	assert_int_equal(walk.start, 563 * 512);
+	assert_int_equal(pme_ebr_next(&walk, &other, 512, DISK_SIZE), 1);
+	assert_int_equal(walk.start, 563 * 512); /* leads back; from the first table, not this */
+	assert_int_equal(pme_ebr_next(&walk, &far, 512, DISK_SIZE), -EINVAL);
+	assert_int_equal(pme_ebr_next(&walk, &far, 65536, UINT64_MAX), 1);
+	while (pme_ebr_next(&walk, &other, 512, DISK_SIZE) == 1)
+		count++;
+	assert_in_range(count, 100, PME_EBR_MAX);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_headers),
 		cmocka_unit_test(headers_that_make_no_sense),
 		cmocka_unit_test(tables_of_mbr),
+		cmocka_unit_test(chains),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,10 +104,12 @@ static void gpt_that_cannot_be_read(struct machine *m, struct pme_dev *disk, uin
 	assert_int_equal(m->tops.count, 4);
 	check_end(m, 0, 0, block, PME_OWNER_PARTITION_TABLE, "protective MBR of pmem0");
 	check_table(m, 1, block, 2 * block, "primary GPT header of pmem0",
-		    block == 512 ? "the backup GPT at LBA 4095 is bad as well"
-				 : "the backup GPT at LBA 511 is bad as well");
+		    block == 512 ? "the backup GPT at LBA 4095 cannot be used either: No such file "
+				   "or directory"
+				 : "the backup GPT at LBA 511 cannot be used either: No such file "
+				   "or directory");
 	check_table(m, 2, size - block, size, "backup GPT header of pmem0",
-		    "the primary GPT at LBA 1 is bad as well");
+		    "the primary GPT at LBA 1 cannot be used either: No such file or directory");
 	check_end(m, 3, 2 * block, size - block, PME_OWNER_UNKNOWN, hidden);
 }
 
