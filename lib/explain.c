@@ -88,7 +88,10 @@ static void explain_owner(const struct pme_claim *claim, struct json_object *ste
 {
 	const struct pme_hop *top = &claim->hops[claim->n_hops - 1];
 	const char *label = pme_dev_label(top->dev);
-	const char *detail = claim->detail ? claim->detail : claim->reason;
+	const char *detail = claim->detail ? claim->detail : "";
+	const char *reason = claim->reason ? claim->reason : "";
+	const char *between = *detail && *reason ? "; " : "";
+	bool said = *detail || *reason;
 	_cleanup_free_ char *place = NULL;
 
 	if (claim->file && claim->has_file_start)
@@ -100,11 +103,11 @@ static void explain_owner(const struct pme_claim *claim, struct json_object *ste
 	if (claim->file && !place)
 		pme_json_lose();
 	add_step(steps, label,
-		 pme_printf("%s%sbytes %llu to %llu of %s are %s%s%s%s%s",
+		 pme_printf("%s%sbytes %llu to %llu of %s are %s%s%s%s%s%s%s",
 			    claim->fs ? claim->fs->type : "", claim->fs ? ": " : "",
 			    ULL(top->start), ULL(top->start + claim->length - 1), label,
-			    pme_owner_name(claim->kind), place ? place : "", detail ? " (" : "",
-			    detail ? detail : "", detail ? ")" : ""));
+			    pme_owner_name(claim->kind), place ? place : "", said ? " (" : "",
+			    detail, between, reason, said ? ")" : ""));
 }
 
 static struct json_object *steps_json(struct pme_scan *scan, const struct pme_claim *claim)

@@ -61,7 +61,9 @@ int pme_map_get(struct pme_stack *stack, const struct pme_map_kind *kind, const 
 		entry = &maps->items[index];
 	}
 	*ret = entry->map;
-	*ret_why = entry->why ? entry->why : "a map needs itself";
+	*ret_why = entry->why;
+	if (entry->error < 0 && !entry->why)
+		*ret_why = "a map needs itself";
 	return entry->error;
 }
 

@@ -23,8 +23,8 @@ struct pme_map_kind {
 };
 
 /*
- * The map, borrowed until the stack goes.  An error is remembered too: *@ret_why is its text, also
- * borrowed.  Fails with -ENOMEM, -ELOOP when a map needs itself, or what load() returned.
+ * The map, borrowed until the stack goes, and *@ret_why NULL.  An error is remembered too: *@ret_why
+ * is its text, also borrowed.  Fails with -ENOMEM, -ELOOP when a map needs itself, or what load() returned.
  */
 int pme_map_get(struct pme_stack *stack, const struct pme_map_kind *kind, const struct pme_dev *dev,
 		const struct pme_dm_line *line, const void **ret, const char **ret_why);

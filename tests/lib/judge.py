@@ -258,10 +258,11 @@ def read_fsmap(name):
 
 
 def on_filesystem(doc):
-    """{filesystem sector: [claim]} from the first sector of each claim that reached one."""
+    """{filesystem sector: [claim]} from the first sector of each claim that reached a mounted one:
+    an origin below a snapshot may hold an old one, too."""
     found = collections.defaultdict(list)
     for claim in invariants.claims(doc):
-        if claim["owner"].get("filesystem"):
+        if (claim["owner"].get("filesystem") or {}).get("mounts"):
             found[claim["via"][-1]["start"] // SECTOR].append(claim)
     return found
 
@@ -312,7 +313,7 @@ def judge_content(options, doc):
             if raw.kind != "other":
                 continue
             for claim, skip in claims_at(doc, device, raw.sector):
-                if not claim["owner"].get("filesystem"):
+                if not (claim["owner"].get("filesystem") or {}).get("mounts"):
                     continue
                 place = (claim["via"][-1]["start"] + skip) // SECTOR
                 compared += 1

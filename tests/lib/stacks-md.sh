@@ -66,9 +66,16 @@ up_raid1()
 up_raid5-ls() { make_array 5 left-symmetric 64 6; }
 up_raid5-ra() { make_array 5 right-asymmetric 16 6; }
 up_raid6() { make_array 6 left-symmetric-6 32 6; }
-up_raid10-n2() { make_array 10 n2 64 6; }
-up_raid10-f2() { make_array 10 f2 64 6; }
-up_raid10-o2() { make_array 10 o2 64 6; }
+# Mirrors that were never written in full differ where nobody wrote: these are put in sync.
+make_synced()
+{
+	make_members && make_md 10 -n 6 --layout="$1" --chunk=64 "${D0}p1" "${D1}p1" "${D0}p2" \
+		"${D1}p2" "${D0}p3" "${D1}p3" && { mdadm --wait "$TOP" >/dev/null 2>&1 || true; }
+}
+
+up_raid10-n2() { make_synced n2; }
+up_raid10-f2() { make_synced f2; }
+up_raid10-o2() { make_synced o2; }
 
 # The failed members keep old contents, which are nobody's any more.
 up_raid1-degraded() { up_raid1 && quietly mdadm "$TOP" --fail "${D1}p1"; }
