@@ -19,8 +19,8 @@ redundant+='lvm-raid1 lvm-raid5 '
 # All of them take too long for each time.
 stack_names()
 {
-	printf '%s\n' raid1 raid5-ls raid6 raid10-f2 lvm-raid5
-	[[ ${NIGHTLY-} != yes ]] || printf '%s\n' raid5-ra raid10-n2 raid10-o2 lvm-raid1 \
+	printf '%s\n' raid1 raid6 raid10-f2 lvm-raid5
+	[[ ${NIGHTLY-} != yes ]] || printf '%s\n' raid5-ls raid5-ra raid10-n2 raid10-o2 lvm-raid1 \
 		raid1-degraded raid6-degraded
 }
 

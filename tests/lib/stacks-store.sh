@@ -9,8 +9,8 @@
 
 stack_names()
 {
-	printf '%s\n' snapshot-origin snapshot-store snapshot-small-chunk writecache-p writecache-s \
-		writecache-512
+	printf '%s\n' snapshot-store snapshot-small-chunk writecache-p writecache-s
+	[[ ${NIGHTLY-} != yes ]] || printf '%s\n' snapshot-origin writecache-512
 }
 
 # make_snapshot CHUNK: an origin of 320 MiB and a snapshot of it.
