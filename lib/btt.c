@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "reader.h"
+
 /* struct btt_sb */
 #define AT_FLAGS 48
 #define AT_MAJOR 52
@@ -24,19 +26,9 @@
 
 static const char signature[16] = "BTT_ARENA_INFO";
 
-static uint32_t le32(const unsigned char *p)
-{
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 static uint16_t le16(const unsigned char *p)
 {
 	return (uint16_t)(p[0] | p[1] << 8);
-}
-
-static uint64_t le64(const unsigned char *p)
-{
-	return le32(p) | (uint64_t)le32(p + 4) << 32;
 }
 
 /* Fletcher's checksum of 32-bit words, the checksum itself taken for 0 (nd_sb_checksum). */
@@ -46,7 +38,7 @@ static uint64_t checksum(const unsigned char *info)
 	uint64_t high = 0;
 
 	for (size_t i = 0; i < PME_BTT_INFO_SIZE; i += 4) {
-		low += i >= AT_CHECKSUM ? 0 : le32(info + i);
+		low += i >= AT_CHECKSUM ? 0 : pme_le32_at(info + i);
 		high += low;
 	}
 	return high << 32 | low;
@@ -78,7 +70,7 @@ int pme_btt_check(const struct pme_btt_arena *arena, uint64_t size)
 
 static int place(const unsigned char *field, uint64_t start, uint64_t *ret)
 {
-	return pme_add(start, le64(field), ret) < 0 ? -EINVAL : 0;
+	return pme_add(start, pme_le64_at(field), ret) < 0 ? -EINVAL : 0;
 }
 
 int pme_btt_info_parse(const void *info, uint64_t start, uint64_t size, struct pme_btt_arena *ret)
@@ -86,26 +78,26 @@ int pme_btt_info_parse(const void *info, uint64_t start, uint64_t size, struct p
 	const unsigned char *sb = info;
 	struct pme_btt_arena arena = {
 		.start = start,
-		.lba_bytes = le32(sb + AT_LBA_BYTES),
-		.internal_lba_bytes = le32(sb + AT_INTERNAL_LBA_BYTES),
-		.blocks = le32(sb + AT_BLOCKS),
-		.internal_blocks = le32(sb + AT_INTERNAL_BLOCKS),
-		.n_free = le32(sb + AT_FREE),
+		.lba_bytes = pme_le32_at(sb + AT_LBA_BYTES),
+		.internal_lba_bytes = pme_le32_at(sb + AT_INTERNAL_LBA_BYTES),
+		.blocks = pme_le32_at(sb + AT_BLOCKS),
+		.internal_blocks = pme_le32_at(sb + AT_INTERNAL_BLOCKS),
+		.n_free = pme_le32_at(sb + AT_FREE),
 		.major = le16(sb + AT_MAJOR),
 		.minor = le16(sb + AT_MINOR),
-		.flags = le32(sb + AT_FLAGS),
+		.flags = pme_le32_at(sb + AT_FLAGS),
 	};
 
 	if (memcmp(sb, signature, sizeof(signature)) != 0)
 		return -ENOENT;
-	if (checksum(sb) != le64(sb + AT_CHECKSUM))
+	if (checksum(sb) != pme_le64_at(sb + AT_CHECKSUM))
 		return -EBADMSG;
 	if (place(sb + AT_DATA, start, &arena.data) < 0 ||
 	    place(sb + AT_MAP, start, &arena.map) < 0 ||
 	    place(sb + AT_LOG, start, &arena.log) < 0 ||
 	    place(sb + AT_INFO2, start, &arena.info2) < 0)
 		return -EINVAL;
-	if (le64(sb + AT_NEXT) && place(sb + AT_NEXT, start, &arena.next) < 0)
+	if (pme_le64_at(sb + AT_NEXT) && place(sb + AT_NEXT, start, &arena.next) < 0)
 		return -EINVAL;
 	if (pme_btt_check(&arena, size) < 0)
 		return -EINVAL;
@@ -148,7 +140,7 @@ enum pme_btt_area pme_btt_area_at(const struct pme_btt_arena *arena, uint64_t at
  */
 struct pme_btt_entry pme_btt_entry_parse(const unsigned char raw[4], uint32_t lba)
 {
-	uint32_t value = le32(raw);
+	uint32_t value = pme_le32_at(raw);
 	bool zero = value >> 31 & 1, error = value >> 30 & 1;
 
 	return (struct pme_btt_entry){
@@ -183,7 +175,7 @@ int pme_btt_lane_parse(const unsigned char raw[PME_BTT_LANE_BYTES], bool padded,
 		       struct pme_btt_write *ret)
 {
 	const unsigned char *first = raw, *second = raw + (padded ? 32 : 16), *newest;
-	uint32_t a = le32(first + 12), b = le32(second + 12);
+	uint32_t a = pme_le32_at(first + 12), b = pme_le32_at(second + 12);
 
 	if (a > 3 || b > 3 || a == b)
 		return -EINVAL;
@@ -192,9 +184,9 @@ int pme_btt_lane_parse(const unsigned char raw[PME_BTT_LANE_BYTES], bool padded,
 	else
 		newest = a % 3 + 1 == b ? second : first;
 	*ret = (struct pme_btt_write){
-		.lba = le32(newest),
-		.old_block = le32(newest + 4) & PME_BTT_LBA_MASK,
-		.new_block = le32(newest + 8) & PME_BTT_LBA_MASK,
+		.lba = pme_le32_at(newest),
+		.old_block = pme_le32_at(newest + 4) & PME_BTT_LBA_MASK,
+		.new_block = pme_le32_at(newest + 8) & PME_BTT_LBA_MASK,
 	};
 	return 0;
 }

@@ -8,8 +8,9 @@
  */
 #include "md-super.h"
 
-#include <endian.h>
 #include <string.h>
+
+#include "reader.h"
 
 #define SUPER_MAGIC 0xa92b4efcU
 #define BITMAP_MAGIC 0x6d746962U
@@ -38,22 +39,6 @@ enum offset {
 static uint16_t get16(const uint8_t *p)
 {
 	return (uint16_t)(p[0] | p[1] << 8);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return le32toh(v);
-}
-
-static uint64_t get64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return le64toh(v);
 }
 
 int pme_md_version_parse(const char *text, enum pme_md_version *ret)
@@ -140,16 +125,16 @@ int pme_md_super_parse(const uint8_t buf[PME_MD_SUPER_SIZE], uint64_t at, uint64
 		       struct pme_md_areas *ret)
 {
 	struct pme_md_areas areas = {};
-	uint32_t features = get32(buf + AT_FEATURES);
+	uint32_t features = pme_le32_at(buf + AT_FEATURES);
 	uint64_t start;
 	int r;
 
-	if (get32(buf) != SUPER_MAGIC || get32(buf + AT_MAJOR) != 1 ||
-	    get64(buf + AT_SUPER) != at / PME_SECTOR)
+	if (pme_le32_at(buf) != SUPER_MAGIC || pme_le32_at(buf + AT_MAJOR) != 1 ||
+	    pme_le64_at(buf + AT_SUPER) != at / PME_SECTOR)
 		return -EINVAL;
 	r = add_area(&areas, at, SUPER_SPACE, device_size, "md superblock");
 	if (r == 0 && features & FEATURE_BAD_BLOCKS && get16(buf + AT_BAD_SIZE) > 0) {
-		r = place_at(at, (int32_t)get32(buf + AT_BAD_OFFSET), device_size, &start);
+		r = place_at(at, (int32_t)pme_le32_at(buf + AT_BAD_OFFSET), device_size, &start);
 		if (r == 0)
 			r = add_area(&areas, start, get16(buf + AT_BAD_SIZE) * PME_SECTOR,
 				     device_size, "bad block log");
@@ -157,7 +142,7 @@ int pme_md_super_parse(const uint8_t buf[PME_MD_SUPER_SIZE], uint64_t at, uint64
 	if (r == 0 && features & (FEATURE_PPL | FEATURE_MULTIPLE_PPLS)) {
 		r = add_ppl(buf, at, device_size, features & FEATURE_MULTIPLE_PPLS, &areas);
 	} else if (r == 0 && features & FEATURE_BITMAP) {
-		r = place_at(at, (int32_t)get32(buf + AT_BITMAP), device_size, &start);
+		r = place_at(at, (int32_t)pme_le32_at(buf + AT_BITMAP), device_size, &start);
 		areas.bitmap = start;
 	}
 	if (r < 0)
@@ -168,9 +153,10 @@ int pme_md_super_parse(const uint8_t buf[PME_MD_SUPER_SIZE], uint64_t at, uint64
 
 int pme_md_bitmap_parse(const uint8_t buf[PME_MD_SUPER_SIZE], struct pme_md_areas *areas)
 {
-	uint64_t sectors = get64(buf + BITMAP_SYNC_SIZE), chunk = get32(buf + BITMAP_CHUNK), bytes;
+	uint64_t sectors = pme_le64_at(buf + BITMAP_SYNC_SIZE),
+		 chunk = pme_le32_at(buf + BITMAP_CHUNK), bytes;
 
-	if (get32(buf) != BITMAP_MAGIC || chunk < PME_SECTOR || areas->count == PME_MD_AREAS)
+	if (pme_le32_at(buf) != BITMAP_MAGIC || chunk < PME_SECTOR || areas->count == PME_MD_AREAS)
 		return -EINVAL;
 	bytes = sectors / (chunk / PME_SECTOR) + 1;
 	bytes = PME_MD_SUPER_SIZE + bytes / 8 + 1;

@@ -7,9 +7,9 @@
  */
 #include "rest-lvm.h"
 
-#include <endian.h>
 #include <string.h>
 
+#include "reader.h"
 #include "rest-crc.h"
 
 #define LVM_CRC 0xf597a6cfU
@@ -19,28 +19,12 @@
 static const char label_id[] = "LABELONE", label_type[] = "LVM2 001";
 static const char area_magic[] = " LVM2 x[5A%r0N*>";
 
-static uint32_t get32(const unsigned char *p)
-{
-	uint32_t value;
-
-	memcpy(&value, p, sizeof(value));
-	return le32toh(value);
-}
-
-static uint64_t get64(const unsigned char *p)
-{
-	uint64_t value;
-
-	memcpy(&value, p, sizeof(value));
-	return le64toh(value);
-}
-
 /* The next pair offset, size of a list that ends with zeroes: 1, 0 at its end, -EINVAL. */
 static int next_pair(const unsigned char *sector, size_t *pos, struct pme_range *ret)
 {
 	if (*pos + 16 > PME_SECTOR)
 		return -EINVAL;
-	*ret = (struct pme_range){get64(sector + *pos), get64(sector + *pos + 8)};
+	*ret = (struct pme_range){pme_le64_at(sector + *pos), pme_le64_at(sector + *pos + 8)};
 	*pos += 16;
 	return ret->start != 0;
 }
@@ -77,7 +61,7 @@ static int parse_extension(const unsigned char *sector, size_t pos, uint64_t dev
 	uint64_t end;
 	int r;
 
-	if (pos + 8 > PME_SECTOR || get32(sector + pos) == 0)
+	if (pos + 8 > PME_SECTOR || pme_le32_at(sector + pos) == 0)
 		return 0;
 	pos += 8;
 	while ((r = next_pair(sector, &pos, &area)) == 1) {
@@ -122,9 +106,9 @@ int pme_lvm_label_parse(const void *buf, uint64_t dev_size, struct pme_lvm_label
 		if (label.start == PME_LVM_LABEL_BYTES)
 			return -ENODATA;
 	}
-	header = get32(sector + 20);
-	if (get64(sector + 8) != label.start / PME_SECTOR ||
-	    get32(sector + 16) != pme_rest_crc(LVM_CRC, sector + 20, PME_SECTOR - 20) ||
+	header = pme_le32_at(sector + 20);
+	if (pme_le64_at(sector + 8) != label.start / PME_SECTOR ||
+	    pme_le32_at(sector + 16) != pme_rest_crc(LVM_CRC, sector + 20, PME_SECTOR - 20) ||
 	    header < 32 || header > PME_SECTOR - 40)
 		return -EINVAL;
 	memcpy(label.id, sector + header, PME_LVM_ID);
@@ -137,10 +121,10 @@ int pme_lvm_label_parse(const void *buf, uint64_t dev_size, struct pme_lvm_label
 static int parse_locn(const unsigned char *p, struct pme_range area, struct pme_lvm_locn *ret)
 {
 	struct pme_lvm_locn locn = {
-		.offset = get64(p),
-		.size = get64(p + 8),
-		.crc = get32(p + 16),
-		.ignored = get32(p + 20) & IGNORED,
+		.offset = pme_le64_at(p),
+		.size = pme_le64_at(p + 8),
+		.crc = pme_le32_at(p + 16),
+		.ignored = pme_le32_at(p + 20) & IGNORED,
 	};
 
 	if (locn.offset == 0 || locn.size == 0) {
@@ -160,9 +144,9 @@ int pme_lvm_header_parse(const void *buf, struct pme_range area, struct pme_lvm_
 	struct pme_lvm_locn locns[2];
 	int r;
 
-	if (get32(p) != pme_rest_crc(LVM_CRC, p + 4, PME_LVM_HEADER_BYTES - 4) ||
-	    memcmp(p + 4, area_magic, 16) != 0 || get32(p + 20) != 1 ||
-	    get64(p + 24) != area.start || get64(p + 32) != area.length)
+	if (pme_le32_at(p) != pme_rest_crc(LVM_CRC, p + 4, PME_LVM_HEADER_BYTES - 4) ||
+	    memcmp(p + 4, area_magic, 16) != 0 || pme_le32_at(p + 20) != 1 ||
+	    pme_le64_at(p + 24) != area.start || pme_le64_at(p + 32) != area.length)
 		return -EINVAL;
 	r = parse_locn(p + 40, area, &locns[0]);
 	if (r == 0)

@@ -4,28 +4,12 @@
  */
 #include "rest-parts.h"
 
-#include <endian.h>
 #include <string.h>
 
+#include "reader.h"
 #include "rest-crc.h"
 
 #define ENTRY_MIN 128
-
-static uint32_t get32(const unsigned char *p)
-{
-	uint32_t value;
-
-	memcpy(&value, p, sizeof(value));
-	return le32toh(value);
-}
-
-static uint64_t get64(const unsigned char *p)
-{
-	uint64_t value;
-
-	memcpy(&value, p, sizeof(value));
-	return le64toh(value);
-}
 
 static uint32_t crc32(const void *data, size_t len)
 {
@@ -36,14 +20,14 @@ static uint32_t crc32(const void *data, size_t len)
 static bool header_is_good(const unsigned char *p, uint64_t block)
 {
 	static const unsigned char zero[4];
-	uint32_t len = get32(p + 12), crc = 0xffffffffU;
+	uint32_t len = pme_le32_at(p + 12), crc = 0xffffffffU;
 
 	if (memcmp(p, "EFI PART", 8) != 0 || len < 92 || len > block)
 		return false;
 	crc = pme_rest_crc(crc, p, 16);
 	crc = pme_rest_crc(crc, zero, 4);
 	crc = pme_rest_crc(crc, p + 20, len - 20);
-	return ~crc == get32(p + 16);
+	return ~crc == pme_le32_at(p + 16);
 }
 
 int pme_gpt_parse(const void *buf, uint64_t block, uint64_t start, uint64_t size,
@@ -53,16 +37,18 @@ int pme_gpt_parse(const void *buf, uint64_t block, uint64_t start, uint64_t size
 	struct pme_gpt gpt = {.header = {start, block}};
 	uint64_t here, end;
 
-	if (!header_is_good(p, block) || pme_mul(get64(p + 24), block, &here) < 0 ||
-	    here != start || pme_mul(get64(p + 32), block, &gpt.other) < 0 ||
-	    gpt.other > size - block || pme_mul(get64(p + 72), block, &gpt.entries.start) < 0 ||
-	    get32(p + 84) < ENTRY_MIN || pme_mul(get32(p + 80), get32(p + 84), &gpt.used) < 0 ||
-	    gpt.used == 0 || gpt.used > PME_GPT_ENTRIES_MAX)
+	if (!header_is_good(p, block) || pme_mul(pme_le64_at(p + 24), block, &here) < 0 ||
+	    here != start || pme_mul(pme_le64_at(p + 32), block, &gpt.other) < 0 ||
+	    gpt.other > size - block ||
+	    pme_mul(pme_le64_at(p + 72), block, &gpt.entries.start) < 0 ||
+	    pme_le32_at(p + 84) < ENTRY_MIN ||
+	    pme_mul(pme_le32_at(p + 80), pme_le32_at(p + 84), &gpt.used) < 0 || gpt.used == 0 ||
+	    gpt.used > PME_GPT_ENTRIES_MAX)
 		return -EINVAL;
 	gpt.entries.length = (gpt.used + block - 1) / block * block;
 	if (pme_add(gpt.entries.start, gpt.entries.length, &end) < 0 || end > size)
 		return -EINVAL;
-	gpt.crc = get32(p + 88);
+	gpt.crc = pme_le32_at(p + 88);
 	*ret = gpt;
 	return 0;
 }
@@ -88,9 +74,9 @@ int pme_mbr_parse(const void *buf, struct pme_mbr *ret)
 	for (size_t i = 0; i < 4; i++) {
 		const unsigned char *entry = p + 446 + 16 * i;
 
-		if (!is_extended(entry[4]) || get32(entry + 12) == 0)
+		if (!is_extended(entry[4]) || pme_le32_at(entry + 12) == 0)
 			continue;
-		mbr = (struct pme_mbr){get32(entry + 8), get32(entry + 12)};
+		mbr = (struct pme_mbr){pme_le32_at(entry + 8), pme_le32_at(entry + 12)};
 		break;
 	}
 	*ret = mbr;
