@@ -350,9 +350,10 @@ def judge_fails(options):
         failing = {int(line) for line in lines}
     doc = load(options.scan)
     yield from invariants.check_scan(doc, options.status)
-    yield from fails.check(doc, options.top, failing)
-    if len(failing) < options.min:
-        yield f"only {len(failing)} sectors fail, not {options.min}"
+    yield from fails.check(doc, options.top, failing, options.unit)
+    judged = len(failing | fails.said_sectors(doc, options.top)["redundant"])
+    if judged < options.min:
+        yield f"only {judged} sectors fail or are redundant, not {options.min}"
 
 
 def judge_files(options):
@@ -366,9 +367,10 @@ def judge_files(options):
         for line in lines:
             inode, sector = map(int, line.split())
             failing[inode].add(sector)
-    yield from fails.check_files(doc, options.top, failing, files)
-    if sum(map(len, failing.values())) < options.min:
-        yield f"fewer than {options.min} sectors of files fail"
+    yield from fails.check_files(doc, options.top, failing, files, options.unit)
+    judged = [*failing.values(), *fails.said_of_files(doc, options.top, "redundant")[0].values()]
+    if sum(map(len, judged)) < options.min:
+        yield f"fewer than {options.min} sectors of files fail or are redundant"
 
 
 # ---- where ----
