@@ -29,7 +29,6 @@ made()
 	shift
 	undo+=("$*")
 	bricks=$((bricks + 1))
-	udevadm settle -t 20
 	wait_until 20 test -b "$OUT"
 }
 
@@ -47,7 +46,7 @@ put_partition()
 	*/pmem?)
 		partition "$disk" <<<"label: gpt
 		start=$((2048 + 8 * bricks))" || return
-		made "${disk}p1" "wipefs -aqf $disk; partx -d $disk" ;;
+		made "${disk}p1" "wipefs -aqf $disk; partx -d $disk || true" ;;
 	*) put_linear "$disk" ;; # not every device has partitions
 	esac
 }

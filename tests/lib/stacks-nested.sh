@@ -96,7 +96,7 @@ make_halves()
 		start=2048, size=360448
 		start=362496
 		END
-		undo+=("wipefs -aqf $disk; partx -d $disk")
+		undo+=("wipefs -aqf $disk; partx -d $disk || true")
 	done
 }
 
@@ -209,13 +209,15 @@ up_integrity-part()
 $size 500000 linear $rest 100000" && TOP=$OUT
 }
 
-# In the reverse order of its making.
+# In the reverse order of its making. What udev is looking at is busy for a moment.
 set_down()
 {
 	local i status=0
 	for ((i = ${#undo[@]} - 1; i >= 0; i--)); do
-		udevadm settle -t 20
-		quietly bash -c "${undo[i]}" || status=1
+		eval "${undo[i]}" >/dev/null 2>&1 || {
+			udevadm settle -t 20
+			quietly eval "${undo[i]}" || status=1
+		}
 	done
 	undo=() recipe=() bricks=0 one_disk='' same_rows=''
 	return $status
