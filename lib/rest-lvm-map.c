@@ -187,7 +187,7 @@ static int load(struct pme_stack *stack, const struct pme_dev *dev, const struct
 	if (r < 0) {
 		*ret_why = pme_printf("the label of LVM physical volume %s cannot be read: %s: see "
 				      "pvs --segments",
-				      pme_dev_label(dev), strerror(-r));
+				      pme_dev_label(dev), pme_media_error(r));
 		return r;
 	}
 	*ret = pme_take_ptr(map);
