@@ -349,7 +349,7 @@ static char *say_held(const struct pme_dev *pool, uint64_t block, bool perhaps_o
 				  "releases it",
 				  name,
 				  perhaps_ours ? "somebody else or a pmemctl that was killed"
-					       : "somebody else",
+					       : "somebody else, or since a crash of the machine",
 				  where, pool->name, RELEASE)
 		     : NULL;
 }
