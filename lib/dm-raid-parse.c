@@ -191,7 +191,7 @@ int pme_dm_raid_status_parse(const char *text, size_t count, struct pme_dm_raid_
 {
 	struct words w = {.params = {.pos = text, .end = text + strlen(text)}};
 	struct pme_dm_raid_status s = {};
-	bool complete, weak;
+	bool complete, idle, weak, mixed;
 	uint64_t n;
 
 	if (next(&w) < 0 || next_number(&w, &n) < 0 || n != count || next(&w) < 0 ||
@@ -199,13 +199,16 @@ int pme_dm_raid_status_parse(const char *text, size_t count, struct pme_dm_raid_
 		return -EINVAL;
 	memcpy(s.health, w.word, w.len);
 	weak = strchr(s.health, 'a') != NULL;
+	mixed = weak && strchr(s.health, 'A'); /* all are 'a' while all are made */
 	if (take_ratio(&w, &complete, &s.done) < 0 || next(&w) < 0)
 		return -EINVAL;
 	s.reshape = pme_word_is(w.word, w.len, "reshape");
 	s.rebuilding = pme_word_is(w.word, w.len, "recover");
-	/* while a member is rebuilt the others agree; while all are made, they do not */
-	s.agreed = s.rebuilding || (!pme_word_is(w.word, w.len, "resync") && !weak);
-	if (!complete && pme_word_is(w.word, w.len, "idle"))
+	idle = pme_word_is(w.word, w.len, "idle");
+	/* while a member is rebuilt, or waits for it, the others agree; while all are made, not */
+	s.agreed =
+		s.rebuilding || (!pme_word_is(w.word, w.len, "resync") && !weak) || (idle && mixed);
+	if (!complete && idle)
 		s.agreed = false;
 	if (next_number(&w, &n) < 0)
 		return -EINVAL;
