@@ -55,7 +55,8 @@ static bool same_loop(const struct pme_loop *a, const struct pme_loop *b)
 	if (!a || !b)
 		return a == b;
 	return same_text(a->file, b->file) && a->file_devno == b->file_devno &&
-	       a->file_inode == b->file_inode && a->offset == b->offset;
+	       a->file_inode == b->file_inode && a->offset == b->offset &&
+	       a->on_device == b->on_device;
 }
 
 /* Every upper device of @a stands on @b as well. */

@@ -89,6 +89,7 @@ struct pme_loop {
 	dev_t file_devno; /* st_dev and st_ino of the file; 0 when they could not be asked */
 	uint64_t file_inode;
 	uint64_t offset; /* byte of the file where the device begins */
+	bool on_device;	 /* no file: all of the block device @file_devno */
 };
 
 /* What libblkid found on a device; every string may be NULL. */
@@ -246,6 +247,9 @@ int pme_topo_load_nd(struct pme_topo *topo, struct pme_log *log);
 int pme_topo_load_dm(struct pme_topo *topo, struct pme_log *log);
 int pme_topo_load_md(struct pme_topo *topo, struct pme_dev *dev, struct pme_log *log);
 int pme_topo_load_loops(struct pme_topo *topo, struct pme_log *log);
+/* What is behind @loop, by members of struct loop_info64. */
+void pme_loop_set_backing(struct pme_loop *loop, uint64_t lo_device, uint64_t lo_inode,
+			  uint64_t lo_rdevice);
 int pme_topo_load_mounts(struct pme_topo *topo, struct pme_log *log);
 /* Sets the identity of every device; what cannot be read is said, and the name is used. */
 int pme_topo_identify(struct pme_topo *topo, struct pme_log *log);
