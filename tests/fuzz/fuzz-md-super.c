@@ -35,6 +35,11 @@ int pme_media_read(int fd, void *buf, size_t size, uint64_t offset)
 	return -EIO;
 }
 
+const char *pme_media_error(int error)
+{
+	return strerror(-error);
+}
+
 static void check_said(const struct pme_steps *steps, struct pme_range range)
 {
 	uint64_t at = range.start;

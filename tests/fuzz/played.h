@@ -42,6 +42,11 @@ int pme_media_read_dev(const struct pme_topo *topo, const struct pme_dev *dev, v
 	return pme_media_read(NOBODYS_FD, buf, size, offset);
 }
 
+const char *pme_media_error(int error)
+{
+	return strerror(-error);
+}
+
 int pme_dm_status(const struct pme_topo *topo, const struct pme_dev *dev,
 		  const struct pme_dm_line *line, enum pme_dm_flush flush, char **ret)
 {
