@@ -189,7 +189,8 @@ up_lvm-delay()
 
 up_unstriped-mirror()
 {
-	put partition "$D0" && put partition "$D1" && put mirror "${D0}p1" "${D1}p1" && put linear "$OUT" || return
+	local a
+	put partition "$D0" && a=$OUT && put partition "$D1" && put mirror "$a" "$OUT" && put linear "$OUT" || return
 	recipe+=(unstriped)
 	map "0 $(($(sectors_of "$OUT") / 512 * 256)) unstriped 2 128 1 $OUT 0" && TOP=$OUT
 }
