@@ -22,10 +22,8 @@ stack_names()
 		# shellcheck disable=SC2086 # words
 		printf '%s\n' $fixed_stacks
 		for ((i = 1; i <= random_stacks; i++)); do echo "random-$i"; done
-	elif [[ $(uname -r) == 6.1.* ]]; then
-		printf '%s\n' file-on-linear loop-thin random-3
 	else
-		printf '%s\n' file-on-linear loop-thin striped-lv-raid0s thin-on-segments random-1 random-2
+		printf '%s\n' thin-crypt-raid1 striped-lv-raid0-raid10 snapshot-in-file
 	fi
 }
 
