@@ -20,6 +20,8 @@ OUT='' bricks=0
 one_disk=''
 # The same sector of both disks is in the same row of a stripe: some rows lose two.
 same_rows=''
+# md computes pages from parity: a bad sector takes the whole page of its member with it.
+whole_pages=''
 declare -a undo=() recipe=()
 
 # made DEVICE UNDO…: a brick made this device.
@@ -194,6 +196,7 @@ put_zeroed()
 	for device in "${@:3}"; do
 		quietly dd if=/dev/zero of="$device" bs=1M oflag=direct count=$(($(sectors_of "$3") / 2048)) || return
 	done
+	whole_pages=yes
 	put_md "$1" --assume-clean --chunk="$2" -- "${@:3}"
 }
 

@@ -218,6 +218,6 @@ set_down()
 			quietly eval "${undo[i]}" || status=1
 		}
 	done
-	undo=() recipe=() bricks=0 one_disk='' same_rows=''
+	undo=() recipe=() bricks=0 one_disk='' same_rows='' whole_pages=''
 	return $status
 }
