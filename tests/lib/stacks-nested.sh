@@ -42,6 +42,7 @@ draw_brick()
 	while draw $# && DRAWN=${*:DRAWN + 1:1} && [[ " $once " == *" ${DRAWN%%-*} "* ]]; do :; done
 	case $DRAWN in
 	lvm* | thin | loop | snapshot | writecache) once+=" ${DRAWN%%-*}" ;;
+	mirror) once+=" lvm" ;; # LVM does not look at mirrors (ignore_lvm_mirrors)
 	esac
 }
 
