@@ -89,6 +89,10 @@ static void swap_on(struct machine *m)
 {
 	m->loop->swap = true;
 }
+static void suspend(struct machine *m)
+{
+	m->dm->suspended = true;
+}
 static void unmount(struct machine *m)
 {
 	m->snap.topo->mounts[0].devno = 0;
@@ -130,21 +134,14 @@ static void any_change_is_noticed(void **state)
 		void (*change)(struct machine *m);
 		bool same, same_in_part;
 	} cases[] = {
-		{nothing, true, true},
-		{resize, false, false},
-		{move_partition, false, false},
-		{reuse_name, false, false},
-		{reload_table, false, false},
-		{change_target, false, false},
-		{lose_table, false, false},
-		{reshape, false, false},
-		{fail_member, false, false},
-		{move_data, false, false},
-		{change_file, false, false},
-		{swap_on, false, false},
-		{unmount, false, false},
-		{rename_volume, false, false},
-		{other_uuid, false, false},
+		{nothing, true, true},		{resize, false, false},
+		{move_partition, false, false}, {reuse_name, false, false},
+		{reload_table, false, false},	{change_target, false, false},
+		{lose_table, false, false},	{reshape, false, false},
+		{fail_member, false, false},	{move_data, false, false},
+		{change_file, false, false},	{swap_on, false, false},
+		{suspend, false, false},	{unmount, false, false},
+		{rename_volume, false, false},	{other_uuid, false, false},
 		{other_identity, false, true}, /* never without another sequence number */
 		{stack_more, false, false},
 	};
