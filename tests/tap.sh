@@ -80,7 +80,7 @@ wait_until()
 }
 
 # patiently COMMAND…: quietly, again and again: a device is busy while udev has its partitions read, which it does
-# whenever somebody who could write closes it.
+# whenever somebody who could write closes it. Not while somebody holds a lock on it (flock).
 patiently() { wait_until 60 at_rest "$@" || "$@"; }
 at_rest() { udevadm settle -t 20 && "$@" >/dev/null 2>&1 </dev/null; }
 
