@@ -57,6 +57,14 @@ static bool same_loop(const struct pme_loop *a, const struct pme_loop *b)
 	       a->file_inode == b->file_inode && a->offset == b->offset;
 }
 
+static bool same_bcache(const struct pme_bcache *a, const struct pme_bcache *b)
+{
+	if (!a || !b || !a->backing || !b->backing)
+		return !a == !b && (!a || !a->backing == !b->backing);
+	return same_text(a->backing->name, b->backing->name) && same_text(a->set, b->set) &&
+	       a->id == b->id;
+}
+
 /* Every upper device of @a stands on @b as well. */
 static bool same_uppers(const struct pme_dev *a, const struct pme_dev *b)
 {
@@ -88,7 +96,7 @@ static bool same_itself(const struct pme_topo *topo, const struct pme_dev *dev,
 	       dev->diskseq == found->diskseq && dev->start == found->start &&
 	       dev->swap == found->swap && same_text(dev->identity, found->identity) &&
 	       same_table(dev, found) && same_array(dev->md, found->md) &&
-	       same_loop(dev->loop, found->loop) &&
+	       same_loop(dev->loop, found->loop) && same_bcache(dev->bcache, found->bcache) &&
 	       is_mounted(topo, dev) == is_mounted(other, found);
 }
 

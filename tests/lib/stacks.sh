@@ -9,7 +9,7 @@
 #	stack_down NAME		takes it apart, so that the next one finds blank disks
 #
 # A set is a file stacks-SET.sh: stack_names, an up_NAME for each stack, set_down for what stack_down()
-# here does not know.
+# here does not know, set_filled NAME for what is to be done when the data was written.
 #
 # It destroys what is on the disks. It prints nothing but errors.
 # The surprise: old contents of the disks stay, on purpose: stale data of an earlier stack is a
@@ -17,6 +17,9 @@
 
 stack_vg=vg-of-pmem # a dash: device-mapper doubles it in its own names
 stack_lv=lv-data
+
+# What is still to be done to a stack when its data was written: a set says it.
+set_filled() { :; }
 
 # Where members of redundant arrays begin, DISK:SECTOR: a set says it.
 stack_members() { :; }
