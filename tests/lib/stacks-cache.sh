@@ -38,13 +38,16 @@ make_cache()
 	stack_map cache-meta <<<"0 8192 linear $D1 2048" &&
 		stack_map cache-data <<<"0 262144 linear $D1 40960" &&
 		dd if=/dev/zero of=/dev/mapper/cache-meta bs=4k count=1 conv=fsync status=none &&
-		cache_table "$@" | stack_map cache && dmsetup message cache 0 migration_threshold 0
+		stack_map cache <<<"$(cache_table "$@")" &&
+		dmsetup message cache 0 migration_threshold 0
 }
 
-# set_table FEATURE…: another mode, with the same blocks.
-set_table()
+# set_mode FEATURE…: another mode, with the same blocks. A table that is only loaded anew takes all of
+# them for dirty.
+set_mode()
 {
-	cache_table "$@" | dmsetup reload cache && dmsetup resume cache
+	umount "$mount" && dmsetup remove --retry cache && stack_map cache <<<"$(cache_table "$@")" &&
+		mount -o noatime "$TOP" "$mount" && is_clean cache
 }
 
 up_cache-writeback() { make_cache metadata2 writeback; }
@@ -99,11 +102,13 @@ set_filled()
 {
 	sync
 	case $1 in
-	cache-writethrough) flush_cache cache && set_table writethrough ;;
-	cache-passthrough) flush_cache cache && set_table metadata2 passthrough ;;
+	cache-writethrough) flush_cache cache && set_mode writethrough ;;
+	cache-passthrough) flush_cache cache && set_mode metadata2 passthrough ;;
 	cache-mixed) flush_cache cache && dirty_some ;;
 	lvm-cachevol)
-		flush_cache "$(lvm_name)" && quietly lvchange -y --cachemode writethrough "$stack_vg/$stack_lv" ;;
+		quietly lvchange -y --cachemode writethrough "$stack_vg/$stack_lv" &&
+			flush_cache "$(lvm_name)"
+		;;
 	esac
 }
 

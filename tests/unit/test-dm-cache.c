@@ -87,7 +87,7 @@ static void build(void)
 	unsigned char *sb = image.blocks[0];
 
 	memset(&image, 0, sizeof(image));
-	put64(sb + 32, 6142003);
+	put64(sb + 32, 0x18c403); /* as a live cache has it; the kernel's number is octal */
 	put32(sb + 40, 2);
 	put64(sb + 192, 1);
 	put32(sb + 232, BS);
