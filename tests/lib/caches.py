@@ -15,7 +15,7 @@ DATA = "file-data"
 
 
 class Cache:
-    """--cache "DEVICE dirty|clean|mixed" and --places DEVICE=FILE…"""
+    """--cache "DEVICE dirty|clean|mixed|none" and --places DEVICE=FILE…"""
 
     def __init__(self, words, pairs, manifest):
         self.device, self.mode = words.split()
@@ -50,7 +50,8 @@ class Cache:
         return "cache-copy", "redundant"
 
     def check_enough(self, least):
-        wanted = {"dirty": ["dirty", "stale"], "clean": ["copy", "both"], "mixed": ["copy", "both"]}
+        wanted = {"dirty": ["dirty", "stale"], "clean": ["copy", "both"],
+                  "mixed": ["copy", "both"], "none": ["origin"]}
         print(f"# cache: judged {dict(self.roles)}", file=sys.stderr)
         for role in wanted[self.mode]:
             if self.roles[role] < least:

@@ -346,7 +346,8 @@ def judge_content(options, doc):
             if raw.kind != "other":
                 continue
             for claim, skip in claims_at(doc, device, raw.sector):
-                if not (claim["owner"].get("filesystem") or {}).get("mounts"):
+                if (claim["certainty"] == "unknown" or
+                        not (claim["owner"].get("filesystem") or {}).get("mounts")):
                     continue
                 place = (claim["via"][-1]["start"] + skip) // SECTOR
                 compared += 1

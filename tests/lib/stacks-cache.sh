@@ -29,25 +29,30 @@ stack_cache()
 # cache_table FEATURE…: of /dev/mapper/cache.
 cache_table()
 {
-	echo "0 $(sectors_of "$D0") cache /dev/mapper/cache-meta /dev/mapper/cache-data $D0 64 $# $* smq 0"
+	echo "0 $(sectors_of "$D0") cache /dev/mapper/cache-meta /dev/mapper/cache-data $D0 64 $# $* smq 2 migration_threshold 0"
 }
 
 # make_cache FEATURE…
 make_cache()
 {
 	stack_map cache-meta <<<"0 8192 linear $D1 2048" &&
-		stack_map cache-data <<<"0 262144 linear $D1 40960" &&
+		stack_map cache-data <<<"0 700000 linear $D1 40960" &&
 		dd if=/dev/zero of=/dev/mapper/cache-meta bs=4k count=1 conv=fsync status=none &&
-		stack_map cache <<<"$(cache_table "$@")" &&
-		dmsetup message cache 0 migration_threshold 0
+		stack_map cache <<<"$(cache_table "$@")"
 }
 
-# set_mode FEATURE…: another mode, with the same blocks. A table that is only loaded anew takes all of
-# them for dirty.
+# set_mode FEATURE…: another mode, with the same blocks, all of them clean.
 set_mode()
 {
-	umount "$mount" && dmsetup remove --retry cache && stack_map cache <<<"$(cache_table "$@")" &&
-		mount -o noatime "$TOP" "$mount" && is_clean cache
+	umount "$mount" && flush_cache cache && dmsetup remove --retry cache &&
+		stack_map cache <<<"$(cache_table "$@")" && mount -o noatime "$TOP" "$mount" &&
+		is_clean cache
+}
+
+# all_dirty NAME TABLE: a table that is loaded anew takes all blocks for dirty.
+all_dirty()
+{
+	dmsetup reload "$1" <<<"$2" && dmsetup resume "$1" && ! is_clean "$1"
 }
 
 up_cache-writeback() { make_cache metadata2 writeback; }
@@ -64,7 +69,7 @@ lvm_name() { echo "${stack_vg//-/--}-${stack_lv//-/--}"; }
 make_cached_lv()
 {
 	make_vg "$D0" "$D1" && make_lv -L 320m "$D0" &&
-		quietly lvcreate -y -Wn -Zn -n lv-fast -L 128m "$stack_vg" "$D1"
+		quietly lvcreate -y -Wn -Zn -n lv-fast -L 320m "$stack_vg" "$D1"
 }
 
 up_lvm-cachevol()
@@ -102,8 +107,8 @@ set_filled()
 {
 	sync
 	case $1 in
-	cache-writethrough) flush_cache cache && set_mode writethrough ;;
-	cache-passthrough) flush_cache cache && set_mode metadata2 passthrough ;;
+	cache-writethrough) set_mode writethrough ;;
+	cache-passthrough) set_mode metadata2 passthrough ;;
 	cache-mixed) flush_cache cache && dirty_some ;;
 	lvm-cachevol)
 		quietly lvchange -y --cachemode writethrough "$stack_vg/$stack_lv" &&
@@ -112,24 +117,19 @@ set_filled()
 	esac
 }
 
-# What the origin has of sectors that are in the cache only: where these are on top, and how far from
-# there the sectors of the origin are, which all have the same distance.
-set_samples()
+# Reading takes clean blocks into the cache: they are made dirty behind it.
+set_quiet()
 {
-	[[ $(stack_cache "$1") == *" dirty" ]] || return 0
-	"$selfdata" decode -m "$2/manifest" "$TOP" -a >"$2/pieces" || return
-	awk -v seed=7 '
-		{ at = $1; $1 = "" }
-		FILENAME ~ /pmem0/ { origin[$0] = at; next }
-		FILENAME ~ /pmem1/ { cache[$0] = at; next }
-		$0 in origin { distance[origin[$0] - at]++; next }
-		$0 in cache { stale[n++] = at }
-		END {
-			for (far in distance) if (distance[far] > distance[most]) most = far
-			srand(seed)
-			for (i = 0; n && i < 80; i++) print stale[int(rand() * n)] + most
-		}' "$2/pmem0.places" "$2/pmem1.places" "$2/pieces" | sort -un >"$2/pmem0.stale"
+	case $1 in
+	cache-writeback) all_dirty cache "$(cache_table metadata2 writeback)" ;;
+	lvm-cachepool)
+		all_dirty "$(lvm_name)" "$(dmsetup table "$(lvm_name)" |
+			sed 's/ smq .*/ smq 2 migration_threshold 0/')"
+		;;
+	esac
 }
+
+set_samples() { stale_samples "$@"; }
 
 set_down()
 {
