@@ -92,29 +92,46 @@ static int data_up(const struct pme_dev *upper, const struct pme_bcache_map *map
 	return r;
 }
 
-static int backing_super_up(const struct pme_dev *upper, struct pme_range range,
-			    struct pme_steps *ret)
+/* What is in front of the data: the superblock, and bytes that nobody uses. */
+static int front_up(const struct pme_dev *upper, struct pme_range range, struct pme_steps *ret)
 {
-	const struct pme_range super = {PME_BCACHE_SUPER_AT, PME_BCACHE_SUPER_SIZE};
-	struct pme_range part;
+	int r = 0;
 
-	if (!pme_range_intersect(range, super, &part))
-		return 0;
-	return pme_steps_owner(ret, part, bcache_kind, PME_OWNER_VOLUME_METADATA,
-			       "superblock of bcache: without it %s cannot be started again",
-			       upper->name);
+	for (uint64_t at = range.start, end = pme_range_end(range), to; r == 0 && at < end;
+	     at = to) {
+		bool in_super = at >= PME_BCACHE_SUPER_AT && at < SUPER_END;
+		struct pme_range part;
+
+		to = at < PME_BCACHE_SUPER_AT ? PME_BCACHE_SUPER_AT : in_super ? SUPER_END : end;
+		to = pme_min(to, end);
+		part = (struct pme_range){at, to - at};
+		if (in_super)
+			r = pme_steps_owner(ret, part, bcache_kind, PME_OWNER_VOLUME_METADATA,
+					    "superblock of bcache: without it %s cannot be started "
+					    "again",
+					    upper->name);
+		else
+			r = pme_steps_owner(ret, part, bcache_kind, PME_OWNER_UNUSED,
+					    "in front of the data of %s", upper->name);
+	}
+	return r;
 }
 
-static int backing_up(struct pme_stack *stack, const struct pme_dev *upper,
-		      const struct pme_bcache_map *map, struct pme_range range,
-		      struct pme_steps *ret)
+static int backing_up(const struct pme_dev *upper, const struct pme_bcache_map *map,
+		      struct pme_range range, struct pme_steps *ret)
 {
-	struct pme_range data = {map->data_offset, upper->size}, part;
-	int r = backing_super_up(upper, range, ret);
+	uint64_t end = map->data_offset + upper->size;
+	struct pme_range front = {0, map->data_offset}, data = {map->data_offset, upper->size};
+	struct pme_range behind = {end, UINT64_MAX - end}, part;
+	int r = 0;
 
-	(void)stack;
+	if (pme_range_intersect(range, front, &part))
+		r = front_up(upper, part, ret);
 	if (r == 0 && pme_range_intersect(range, data, &part))
 		r = data_up(upper, map, part, ret);
+	if (r == 0 && pme_range_intersect(range, behind, &part))
+		r = pme_steps_owner(ret, part, bcache_kind, PME_OWNER_UNUSED,
+				    "behind the end of %s", upper->name);
 	return r;
 }
 
@@ -198,10 +215,16 @@ static int cache_super_up(const struct pme_dev *upper, struct pme_range range,
 			  struct pme_steps *ret)
 {
 	const struct pme_range super = {PME_BCACHE_SUPER_AT, PME_BCACHE_SUPER_SIZE};
+	const struct pme_range front = {0, PME_BCACHE_SUPER_AT};
 	struct pme_range part;
+	int r = 0;
 
-	if (!pme_range_intersect(range, super, &part))
-		return 0;
+	if (pme_range_intersect(range, front, &part))
+		r = pme_steps_owner(ret, part, bcache_kind, PME_OWNER_UNUSED,
+				    "in front of the superblock of cache set %s",
+				    upper->bcache->set);
+	if (r < 0 || !pme_range_intersect(range, super, &part))
+		return r;
 	return pme_steps_owner(ret, part, bcache_kind, PME_OWNER_VOLUME_METADATA,
 			       "superblock of cache set %s: without it all that is dirty in the "
 			       "cache is lost at the next start",
@@ -293,7 +316,7 @@ static int bcache_up(struct pme_stack *stack, const struct pme_dev *upper,
 	if (r < 0)
 		return pme_steps_unknown(ret, range, bcache_kind, "%s", why);
 	if (lower == upper->bcache->backing)
-		return backing_up(stack, upper, map, range, ret);
+		return backing_up(upper, map, range, ret);
 	return map->doubt ? vague_up(upper, map, lower, range, ret)
 			  : cache_up(stack, upper, map, lower, range, ret);
 }

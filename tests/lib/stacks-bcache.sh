@@ -34,7 +34,7 @@ register()
 # make_backing [option of make-bcache…]
 make_backing()
 {
-	modprobe bcache && quietly make-bcache --wipe-bcache "$@" -B "$D0" && register "$D0" &&
+	modprobe bcache && quietly make-bcache --wipe-bcache -w 4k "$@" -B "$D0" && register "$D0" &&
 		wait_until 20 test -b /dev/bcache0 && TOP=/dev/bcache0
 }
 
@@ -71,14 +71,15 @@ set_filled()
 
 set_samples() { stale_samples "$@"; }
 
+# The cache set first: its backing devices stop with it, and nothing is written back.
 set_down()
 {
-	local set
-	[[ -e $(backing stop) ]] || return 0
-	set=$(readlink "$(backing cache)") && echo 1 >"/sys/fs/bcache/${set##*/}/unregister"
-	echo 1 >"$(backing stop)"
-	wait_until 20 test ! -e /dev/bcache0
+	local set=/sys/class/block/${D1##*/}/bcache/set disk
+	[[ ! -e $set ]] || echo 1 >"$set/stop"
+	wait_until 20 test ! -e "$set"
+	[[ ! -e $(backing stop) ]] || echo 1 >"$(backing stop)"
 	wait_until 20 test ! -e "$(backing stop)"
-	dd if=/dev/zero of="$D0" bs=4k count=4 conv=fsync status=none
-	dd if=/dev/zero of="$D1" bs=4k count=4 conv=fsync status=none
+	for disk in "$D0" "$D1"; do
+		dd if=/dev/zero of="$disk" bs=4k count=4 conv=fsync status=none
+	done
 }

@@ -346,6 +346,8 @@ static void test_backing(void **state)
 	assert_int_equal(step.copies->places[0].start, SECTORS(68));
 	step = one(&m, 0, 0, 8, &steps);
 	assert_int_equal(step.owner, PME_OWNER_VOLUME_METADATA);
+	step = one(&m, 0, 0, 7, &steps);
+	assert_int_equal(step.owner, PME_OWNER_UNUSED);
 	machine_end(&m);
 }
 
@@ -388,7 +390,7 @@ static void test_cache_shared(void **state)
 	machine_start(&m, list_text);
 	for (int i = 0; i < 2; i++) {
 		_cleanup_(pme_steps_done) struct pme_steps steps = {0};
-		struct pme_range all = {SECTORS(8), SECTORS(1024 - 8)};
+		struct pme_range all = {0, SECTORS(1024)};
 
 		assert_int_equal(
 			pme_layer_bcache.up(&m.snap.stack, m.uppers[i], m.lowers[1], all, &steps),
@@ -397,7 +399,7 @@ static void test_cache_shared(void **state)
 		for (size_t k = 0; k < steps.count; k++)
 			covered += steps.items[k].from.length;
 	}
-	assert_int_equal(covered, SECTORS(1024 - 8));
+	assert_int_equal(covered, SECTORS(1024));
 	machine_end(&m);
 }
 
