@@ -5,10 +5,11 @@
     oracle --manifest M --truth DEVICE=FILE...    every written sector is on the media, once
     scan   --manifest M --scan S --root DIR... --truth DEVICE=FILE... [--status N] [--min N]
            [--cache "DEVICE dirty|clean|mixed" --places DEVICE=FILE... [--stale DEVICE=FILE...]]
-    fsmap  --scan S --fsmap FILE [--top FILE --truth DEVICE=FILE --manifest M] [--db FILE]
+    fsmap  --scan S --fsmap FILE [--top FILE --truth DEVICE=FILE --manifest M] [--db FILE [--unmapped]]
     daddrs --scan S                               filesystem sectors of the claims, for xfs_db
     where  --manifest M --where W... --root DIR... --truth DEVICE=FILE... [--whole] [--status N]
            [--unit BYTES]                        space comes in units, also for scan
+           [--members DEVICE:SECTOR... --live DEVICE=FILE...]  of an array with parity, for scan
     locate --manifest M --truth DEVICE=FILE --path P --offset N   the sector of these bytes
     fails  --scan S --top DEVICE --failing FILE [--min N]   what fails on top is what is claimed
     files  --scan S --top DEVICE --failing FILE --names FILE --root DIR [--min N]   of files, too
@@ -32,6 +33,7 @@ sys.dont_write_bytecode = True
 import caches  # noqa: E402
 import fails  # noqa: E402
 import invariants  # noqa: E402
+import rows  # noqa: E402
 import truth  # noqa: E402
 from truth import SECTOR  # noqa: E402
 
@@ -41,9 +43,13 @@ def load(name):
         return json.load(file)
 
 
-def truths(options, manifest):
+def read_pairs(pairs, manifest):
     return {pair.partition("=")[0]: truth.read_truth(pair.partition("=")[2], manifest)
-            for pair in options.truth}
+            for pair in pairs}
+
+
+def truths(options, manifest):
+    return read_pairs(options.truth, manifest)
 
 
 def relative(path, roots):
@@ -185,26 +191,6 @@ def judge_rest(manifest, raw, claims, roots, _partial):
                     yield f"{raw.kind} sector is called {owner['kind']} of {name}"
 
 
-def row_of(device, sector, members):
-    """The place within its member, which is the same in the whole row of a stripe."""
-    starts = [int(start) for name, _, start in (m.partition(":") for m in members)
-              if name == device and int(start) <= sector]
-    return sector - max(starts) if starts else None
-
-
-def crowded(options, manifest):
-    """A function that says of a sector whether another one of its row, or a copy of it, was asked
-    about as well: then both are bad, and nothing is promised of its certainty."""
-    rows, copies = collections.Counter(), collections.Counter()
-    for device, sectors in truths(options, manifest).items():
-        for raw in sectors.values():
-            rows[row_of(device, raw.sector, options.members)] += 1
-            copies[raw.identity] += 1
-    rows[None] = copies[None] = 0
-    return lambda device, raw: (rows[row_of(device, raw.sector, options.members)] > 1
-                                or copies[raw.identity] > 1)
-
-
 def judge_of(raw, claims, expected):
     """The judge of this sector; what data on both sides of a cache must be called is @expected."""
     global CERTAINTY
@@ -235,18 +221,22 @@ def judge_scan(options):
     manifest, doc = truth.Manifest(options.manifest, options.unit), load(options.scan)
     yield from invariants.check_scan(doc, options.status)
     judged, expected = collections.Counter(), None
-    both_bad = crowded(options, manifest)
+    asked = rows.Rows(options.members, truths(options, manifest))
+    live = rows.Rows(options.members, read_pairs(options.live, manifest))
     cache = caches.Cache(options.cache, options.places, manifest) if options.cache else None
     for device, sectors in truths(options, manifest).items():
         for raw in sectors.values():
             CERTAINTY = {options.certainty}
-            if options.certainty == "redundant" and both_bad(device, raw):
+            if options.certainty == "redundant" and asked.crowded(device, raw):
                 CERTAINTY = {"redundant", "exact"}
             claims = claims_at(doc, device, raw.sector)
             if cache and raw.kind == "data":
-                expected = cache.expected(device, raw, both_bad(device, raw))
+                expected = cache.expected(device, raw, asked.crowded(device, raw))
             judge = judge_of(raw, claims, expected)
-            judged[raw.kind] += 1
+            kind = raw.kind
+            if {c["owner"]["kind"] for c, _ in claims} == {"raid-parity"} and live.twin(device, raw):
+                kind, judge = "twin", judge_rest
+            judged[kind] += 1
             if not claims:
                 yield f"{device} sector {raw.sector} ({raw.kind}): no claim"
             yield from (f"{device} sector {raw.sector} ({raw.kind}): {text}"
@@ -262,7 +252,7 @@ def judge_scan(options):
 # ---- fsmap and xfs_db: metadata and free space ----
 
 FSMAP_LINE = re.compile(r"\s*\d+: \d+:\d+ \[(\d+)\.\.(\d+)\]:\s+(.*)")
-SPECIAL = [("free space", {"free"}), ("journalling log", {"fs-journal"}),
+SPECIAL = [("free space", {"free"}), ("unknown", invariants.KINDS - {"free"}), ("journalling log", {"fs-journal"}),
            ("cow reservation", {"cow-staging"}), ("", {"fs-metadata"})]
 
 
@@ -317,10 +307,13 @@ DB_KINDS = {"free1": {"free"}, "free2": {"free"}, "freelist": {"fs-metadata"},
             "dir": {"directory"}, "symlink": {"symlink"}, "attr": {"file-xattr"},
             "log": {"fs-journal"}, "inode": {"fs-metadata"}, "sb": {"fs-metadata"},
             "bmapbtd": {"fs-metadata"}, "bmapbta": {"fs-metadata"}}
+# without a reverse map nobody else tells these from each other; block maps are "data" for xfs_db
+UNMAPPED = {"btbno", "btcnt", "btino", "btfino", "btrefcnt", "freelist", "data", "symlink",
+            "cowdata", "inode", "attr"}
 
 
-def judge_db(name, found):
-    """Output of "daddr N" and "blockuse" in turns: a line "current daddr is N", then the use."""
+def judge_db(name, found, unmapped):
+    """unmapped: an XFS without a reverse map. Output of "daddr N" and "blockuse" in turns: a line "current daddr is N", then the use."""
     sector = None
     with open(name, encoding="utf-8", errors="replace") as lines:
         for line in lines:
@@ -330,6 +323,8 @@ def judge_db(name, found):
                 sector = int(place.group(1))
             elif use and sector is not None:
                 kinds = DB_KINDS.get(use.group(1), {"fs-metadata"})
+                if unmapped and use.group(1) in UNMAPPED:
+                    kinds = kinds | {"unknown"}
                 for claim in found.get(sector, ()):
                     if claim["owner"]["kind"] not in kinds | {"cow-staging"}:
                         yield (f"fs sector {sector}: {claim['owner']['kind']}; "
@@ -363,7 +358,7 @@ def judge_fsmap(options):
         yield from (f"fs sector {sector}: {text}"
                     for text in judge_fsmap_sector(records, sector, claims))
     if options.db:
-        yield from judge_db(options.db, found)
+        yield from judge_db(options.db, found, options.unmapped)
     if options.top:
         yield from judge_content(options, doc)
     print(f"# fsmap: judged {len(found)} fs sectors", file=sys.stderr)
@@ -545,6 +540,7 @@ def parse():
         command.add_argument("--offset", type=int)
         command.add_argument("--partial", action="store_true")
         command.add_argument("--whole", action="store_true")
+        command.add_argument("--unmapped", action="store_true")
         command.add_argument("--status", type=int)
         command.add_argument("--min", type=int, default=1)
         command.add_argument("--unit", type=int, default=0)
@@ -553,6 +549,7 @@ def parse():
         command.add_argument("--cache")
         command.add_argument("--places", nargs="*", default=[])
         command.add_argument("--stale", nargs="*", default=[])
+        command.add_argument("--live", nargs="*", default=[])
     command = commands.add_parser("invariants")
     command.add_argument("document")
     command.add_argument("--status", type=int)

@@ -7,12 +7,11 @@
  *	selfdata decode [-m MANIFEST] DEV -r SEED N_DATA [N_OTHER [N_ZERO [START LENGTH]]]
  *
  * prints one line per sector, "SECTOR TAG CONTENT OFFSET GENERATION", "SECTOR other HASH" or
- * "SECTOR zero".  -a prints all sectors that are not zero, with -m only data of that manifest's
- * run.  With -r the window is read once and
+ * "SECTOR zero".  -a prints all sectors that are not zero.  With -r the window is read once and
  * N_DATA sectors of self-data, N_OTHER that hold something else and N_ZERO that are all zeros are
  * drawn, each with the same chance, the same ones for the same seed.  Fewer come out when there
  * are fewer.  -m: N_DATA counts data of this manifest's run only; what other runs left behind is
- * drawn like N_OTHER.
+ * drawn like N_OTHER; with -a it alone is printed.
  *
  * It reads around the page cache: what a mounted filesystem just wrote is on the device after a
  * sync, but the block device's own cache may be older.  Old data in free space decodes like live
@@ -154,9 +153,17 @@ static int device_open(const char *name, struct device *ret_dev)
 
 static int print_used_visit(void *arg, const struct sample *sample)
 {
+	(void)arg;
+	if (sample->kind != KIND_ZERO)
+		print(sample);
+	return 0;
+}
+
+static int print_live_visit(void *arg, const struct sample *sample)
+{
 	const uint64_t *tag = arg;
 
-	if (*tag ? sample->kind == KIND_DATA && sample->id.tag == *tag : sample->kind != KIND_ZERO)
+	if (sample->kind == KIND_DATA && sample->id.tag == *tag)
 		print(sample);
 	return 0;
 }
@@ -241,7 +248,8 @@ static int decode_all(const struct device *dev, const uint64_t *numbers)
 	uint64_t tag = dev->tag;
 
 	(void)numbers;
-	return each_sector(dev, 0, dev->n_sectors, print_used_visit, &tag);
+	return each_sector(dev, 0, dev->n_sectors, tag ? print_live_visit : print_used_visit,
+			   &tag);
 }
 
 static int decode(const char *name, uint64_t tag,
