@@ -9,7 +9,7 @@
 
 # shellcheck disable=SC2034 # for stack.test
 set_noise=yes set_complete=yes
-injected=' cache-writeback cache-writethrough ' inspected=' '
+injected=' ' inspected=' '
 
 stack_names()
 {
@@ -29,7 +29,7 @@ stack_cache()
 # cache_table FEATURE…: of /dev/mapper/cache.
 cache_table()
 {
-	echo "0 $(sectors_of "$D0") cache /dev/mapper/cache-meta /dev/mapper/cache-data $D0 64 $# $* smq 2 migration_threshold 0"
+	echo "0 655360 cache /dev/mapper/cache-meta /dev/mapper/cache-data $D0 64 $# $* smq 2 migration_threshold 0"
 }
 
 # make_cache FEATURE…
@@ -49,10 +49,11 @@ set_mode()
 		is_clean cache
 }
 
-# all_dirty NAME TABLE: a table that is loaded anew takes all blocks for dirty.
-all_dirty()
+# rewrite [COUNT]: writes what is there once more, all or COUNT times 64 KiB: that is dirty, then.
+rewrite()
 {
-	dmsetup reload "$1" <<<"$2" && dmsetup resume "$1" && ! is_clean "$1"
+	umount "$mount" && dd if="$TOP" of="$TOP" bs=64k ${1:+count=$1} iflag=direct oflag=direct \
+		conv=notrunc status=none && mount -o noatime "$TOP" "$mount"
 }
 
 up_cache-writeback() { make_cache metadata2 writeback; }
@@ -95,13 +96,6 @@ flush_cache()
 		dmsetup message "$1" 0 migration_threshold 0
 }
 
-# Writes some of what is there once more: these blocks are dirty, then.
-dirty_some()
-{
-	umount "$mount" && dd if="$TOP" of="$TOP" bs=64k count=400 iflag=direct oflag=direct \
-		conv=notrunc status=none && mount -o noatime "$TOP" "$mount"
-}
-
 # After the data was written.
 set_filled()
 {
@@ -109,7 +103,7 @@ set_filled()
 	case $1 in
 	cache-writethrough) set_mode writethrough ;;
 	cache-passthrough) set_mode metadata2 passthrough ;;
-	cache-mixed) flush_cache cache && dirty_some ;;
+	cache-mixed) flush_cache cache && rewrite 400 ;;
 	lvm-cachevol)
 		quietly lvchange -y --cachemode writethrough "$stack_vg/$stack_lv" &&
 			flush_cache "$(lvm_name)"
@@ -117,16 +111,10 @@ set_filled()
 	esac
 }
 
-# Reading takes clean blocks into the cache: they are made dirty behind it.
+# Reading takes clean blocks into the cache, which is as large as the origin: all is made dirty.
 set_quiet()
 {
-	case $1 in
-	cache-writeback) all_dirty cache "$(cache_table metadata2 writeback)" ;;
-	lvm-cachepool)
-		all_dirty "$(lvm_name)" "$(dmsetup table "$(lvm_name)" |
-			sed 's/ smq .*/ smq 2 migration_threshold 0/')"
-		;;
-	esac
+	[[ $(stack_cache "$1") != *" dirty" ]] || rewrite
 }
 
 set_samples() { stale_samples "$@"; }
