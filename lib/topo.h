@@ -134,9 +134,9 @@ struct pme_dev {
 	size_t n_uppers, alloc_uppers;
 	const struct pme_dev **lowers;
 	size_t n_lowers, alloc_lowers;
-	bool swap; /* an active swap area */
+	bool swap;	/* an active swap area */
 	bool suspended; /* of kind DM: reads and writes wait until it is resumed */
-	bool mark; /* private to pme_topo_add_edge() */
+	bool mark;	/* private to pme_topo_add_edge() */
 };
 
 struct pme_mount {

@@ -11,9 +11,10 @@
 set_noise=yes set_complete=yes
 injected=' ' inspected=' '
 
+# STACKS can also choose lvm-cachevol and lvm-cachepool.
 stack_names()
 {
-	printf '%s\n' cache-writeback cache-writethrough cache-passthrough cache-mixed lvm-cachevol lvm-cachepool
+	printf '%s\n' cache-writeback cache-writethrough cache-passthrough cache-mixed
 }
 
 # What is in the cache: "DISK dirty|clean|mixed".
