@@ -112,10 +112,11 @@ set_filled()
 	esac
 }
 
-# Reading takes clean blocks into the cache, which is as large as the origin: all is made dirty.
+# Reading takes clean blocks into the cache, which is as large as the origin: all is made dirty. Twice,
+# because a block that is about to be taken in is written to the origin.
 set_quiet()
 {
-	[[ $(stack_cache "$1") != *" dirty" ]] || rewrite
+	[[ $(stack_cache "$1") != *" dirty" ]] || { rewrite && rewrite; }
 }
 
 set_samples() { stale_samples "$@"; }
