@@ -146,6 +146,7 @@ static int map_load(struct pme_stack *stack, const struct pme_dev *dev,
 		    const struct pme_dm_line *line, void **ret, char **ret_why)
 {
 	const char *type = fs_type(stack->topo, dev->loop->file_devno);
+	const struct pme_dev *suspended;
 	struct loop_map *map;
 	int r;
 
@@ -156,6 +157,13 @@ static int map_load(struct pme_stack *stack, const struct pme_dev *dev,
 				   "type %s",
 				   dev->name, type);
 		return -EOPNOTSUPP;
+	}
+	suspended = pme_dev_suspended(stack->topo, dev);
+	if (suspended) {
+		*ret_why = pme_printf("where the file behind %s lies cannot be asked while %s is "
+				      "suspended: resume it, and scan again",
+				      dev->name, pme_dev_label(suspended));
+		return -EAGAIN;
 	}
 	map = calloc(1, sizeof(*map));
 	if (!map)

@@ -2,6 +2,7 @@
 /*
  * Suspended dm devices: nothing on them is read or asked, however far above, and that is said.
  */
+#include "layer.h"
 #include "media.h"
 #include "scan.h"
 #include "snapshot.h"
@@ -114,6 +115,21 @@ static void nothing_is_asked(void **state)
 		      "scan again");
 }
 
+/* Where the blocks of a file lie is a question to its filesystem. */
+static void no_file_is_asked(void **state)
+{
+	_cleanup_(pme_steps_done) struct pme_steps steps = {0};
+	struct machine *m = *state;
+	struct pme_range range = {0, 512};
+
+	m->low->suspended = true;
+	assert_int_equal(pme_layer_loop.up(&m->snap.stack, m->loop, m->middle, range, &steps), 0);
+	assert_int_equal(steps.count, 1);
+	assert_string_equal(steps.items[0].reason,
+			    "where the file behind loop0 lies cannot be asked while low is "
+			    "suspended: resume it, and scan again");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -121,6 +137,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_cycle_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_is_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_is_asked, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_file_is_asked, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
