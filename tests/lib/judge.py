@@ -8,6 +8,7 @@
     daddrs --scan S                               filesystem sectors of the claims, for xfs_db
     where  --manifest M --where W... --root DIR... --truth DEVICE=FILE... [--whole] [--status N]
            [--unit BYTES]                        space comes in units, also for scan
+           [--members DEVICE:SECTOR... --live DEVICE=FILE...]  of an array with parity, for scan
     locate --manifest M --truth DEVICE=FILE --path P --offset N   the sector of these bytes
     fails  --scan S --top DEVICE --failing FILE [--min N]   what fails on top is what is claimed
     files  --scan S --top DEVICE --failing FILE --names FILE --root DIR [--min N]   of files, too
@@ -33,6 +34,7 @@ import sys
 sys.dont_write_bytecode = True
 import fails  # noqa: E402
 import invariants  # noqa: E402
+import rows  # noqa: E402
 import truth  # noqa: E402
 from truth import SECTOR  # noqa: E402
 
@@ -42,9 +44,13 @@ def load(name):
         return json.load(file)
 
 
-def truths(options, manifest):
+def read_pairs(pairs, manifest):
     return {pair.partition("=")[0]: truth.read_truth(pair.partition("=")[2], manifest)
-            for pair in options.truth}
+            for pair in pairs}
+
+
+def truths(options, manifest):
+    return read_pairs(options.truth, manifest)
 
 
 def relative(path, roots):
@@ -186,40 +192,24 @@ def judge_rest(manifest, raw, claims, roots, _partial):
                     yield f"{raw.kind} sector is called {owner['kind']} of {name}"
 
 
-def row_of(device, sector, members):
-    """The place within its member, which is the same in the whole row of a stripe."""
-    starts = [int(start) for name, _, start in (m.partition(":") for m in members)
-              if name == device and int(start) <= sector]
-    return sector - max(starts) if starts else None
-
-
-def crowded(options, manifest):
-    """A function that says of a sector whether another one of its row, or a copy of it, was asked
-    about as well: then both are bad, and nothing is promised of its certainty."""
-    rows, copies = collections.Counter(), collections.Counter()
-    for device, sectors in truths(options, manifest).items():
-        for raw in sectors.values():
-            rows[row_of(device, raw.sector, options.members)] += 1
-            copies[raw.identity] += 1
-    rows[None] = copies[None] = 0
-    return lambda device, raw: (rows[row_of(device, raw.sector, options.members)] > 1
-                                or copies[raw.identity] > 1)
-
-
 def judge_scan(options):
     global CERTAINTY
     manifest, doc = truth.Manifest(options.manifest, options.unit), load(options.scan)
     yield from invariants.check_scan(doc, options.status)
     judged = collections.Counter()
-    both_bad = crowded(options, manifest)
+    asked = rows.Rows(options.members, truths(options, manifest))
+    live = rows.Rows(options.members, read_pairs(options.live, manifest))
     for device, sectors in truths(options, manifest).items():
         for raw in sectors.values():
             CERTAINTY = {options.certainty}
-            if options.certainty == "redundant" and both_bad(device, raw):
+            if options.certainty == "redundant" and asked.crowded(device, raw):
                 CERTAINTY = {"redundant", "exact"}
             claims = claims_at(doc, device, raw.sector)
             judge = judge_data if raw.kind == "data" else judge_rest
-            judged[raw.kind] += 1
+            kind = raw.kind
+            if {c["owner"]["kind"] for c, _ in claims} == {"raid-parity"} and live.twin(device, raw):
+                kind, judge = "twin", judge_rest
+            judged[kind] += 1
             if not claims:
                 yield f"{device} sector {raw.sector} ({raw.kind}): no claim"
             yield from (f"{device} sector {raw.sector} ({raw.kind}): {text}"
@@ -548,6 +538,7 @@ def parse():
         command.add_argument("--unit", type=int, default=0)
         command.add_argument("--certainty", default="exact")
         command.add_argument("--members", nargs="*", default=[])
+        command.add_argument("--live", nargs="*", default=[])
     command = commands.add_parser("invariants")
     command.add_argument("document")
     command.add_argument("--status", type=int)

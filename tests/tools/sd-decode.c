@@ -3,7 +3,7 @@
  * selfdata decode: what do raw sectors of a block device hold?
  *
  *	selfdata decode DEV SECTOR COUNT
- *	selfdata decode DEV -a
+ *	selfdata decode [-m MANIFEST] DEV -a
  *	selfdata decode [-m MANIFEST] DEV -r SEED N_DATA [N_OTHER [N_ZERO [START LENGTH]]]
  *
  * prints one line per sector, "SECTOR TAG CONTENT OFFSET GENERATION", "SECTOR other HASH" or
@@ -11,7 +11,7 @@
  * N_DATA sectors of self-data, N_OTHER that hold something else and N_ZERO that are all zeros are
  * drawn, each with the same chance, the same ones for the same seed.  Fewer come out when there
  * are fewer.  -m: N_DATA counts data of this manifest's run only; what other runs left behind is
- * drawn like N_OTHER.
+ * drawn like N_OTHER; with -a it alone is printed.
  *
  * It reads around the page cache: what a mounted filesystem just wrote is on the device after a
  * sync, but the block device's own cache may be older.  Old data in free space decodes like live
@@ -159,6 +159,15 @@ static int print_used_visit(void *arg, const struct sample *sample)
 	return 0;
 }
 
+static int print_live_visit(void *arg, const struct sample *sample)
+{
+	const uint64_t *tag = arg;
+
+	if (sample->kind == KIND_DATA && sample->id.tag == *tag)
+		print(sample);
+	return 0;
+}
+
 static int print_visit(void *arg, const struct sample *sample)
 {
 	(void)arg;
@@ -236,8 +245,11 @@ static int decode_range(const struct device *dev, const uint64_t *numbers)
 
 static int decode_all(const struct device *dev, const uint64_t *numbers)
 {
+	uint64_t tag = dev->tag;
+
 	(void)numbers;
-	return each_sector(dev, 0, dev->n_sectors, print_used_visit, NULL);
+	return each_sector(dev, 0, dev->n_sectors, tag ? print_live_visit : print_used_visit,
+			   &tag);
 }
 
 static int decode(const char *name, uint64_t tag,
