@@ -14,8 +14,10 @@
 # The surprise: integrity keeps data as it is, so that the raw sectors tell which of them are tags:
 # what is neither data nor on top, behind the journal.
 
-below_start=2048 below=229376 # sectors of most devices under test
-journal=0
+# shellcheck disable=SC2034,SC2154 # variables of stack-keyed.test
+
+below_start=2048 below=114688 # sectors of most devices under test
+journal=0 read_only=
 
 stack_names()
 {
@@ -40,7 +42,7 @@ make_below()
 crypt()
 {
 	local key=c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00
-	stack_map keyed <<<"0 200000 crypt aes-xts-plain64 $key $1 $D0 $2 ${3-}"
+	stack_map keyed <<<"0 100000 crypt aes-xts-plain64 $key $1 $D0 $2 ${3-}"
 }
 up_crypt-512() { crypt 0 4099; }
 up_crypt-4096() { crypt 16 4104 "1 sector_size:4096"; }
@@ -107,15 +109,15 @@ integrity_areas()
 
 # ---- verity: the filesystem first, then the hashes ----
 
-hash_device=''
+hash_device='' data_size=50331648
 up_verity() { verity_data; }
 up_verity-512() { verity_data; }
 up_verity-one() { verity_data; }
-verity_data() { fs_size=96m make_below; }
+verity_data() { fs_size=$data_size make_below; }
 
 seal_verity() { verity 4096 4096; }
 seal_verity-512() { verity 512 512; }
-seal_verity-one() { verity 4096 1024 --data-blocks 24576 --hash-offset 100663296; }
+seal_verity-one() { verity 4096 1024 --data-blocks $((data_size / 4096)) --hash-offset $data_size; }
 
 # verity DATA_BLOCK HASH_BLOCK [option…]
 verity()
@@ -124,7 +126,7 @@ verity()
 	shift 2
 	hash_device=$D1
 	[[ $# == 0 ]] || hash_device=/dev/mapper/below
-	[[ $# != 0 ]] || set -- --data-blocks $((100663296 / data_block))
+	[[ $# != 0 ]] || set -- --data-blocks $((data_size / data_block))
 	root=$(veritysetup format --data-block-size "$data_block" --hash-block-size "$hash_block" "$@" \
 		/dev/mapper/below "$hash_device" | awk '/^Root hash/ { print $3 }') && [[ $root ]] || return
 	quietly veritysetup open ${4:+--hash-offset "$4"} /dev/mapper/below keyed "$hash_device" "$root" || return
@@ -139,7 +141,7 @@ verity_areas()
 	local -a counts=()
 	read -r data_block hash_block offset <"$out/verity"
 	((offset == 0)) || { disk=${1##*/} base=$((below_start + offset / 512)); }
-	for ((count = 100663296 / data_block; count > 1;)); do
+	for ((count = data_size / data_block; count > 1;)); do
 		count=$(((count + hash_block / 32 - 1) / (hash_block / 32)))
 		counts+=("$count")
 	done
@@ -154,41 +156,49 @@ verity_areas()
 
 # ---- what keeps something beside the data ----
 
-up_era()
+# Old contents make no new metadata.
+make_side()
 {
-	quietly dmsetup create side --table "0 16384 linear $D1 0" &&
-		stack_map keyed <<<"0 200000 era /dev/mapper/side $D0 128"
+	dd if=/dev/zero of="$D1" bs=4096 count=16 oflag=direct conv=notrunc status=none &&
+		quietly dmsetup create side --table "0 16384 linear $D1 0"
 }
 
-up_log-writes() { stack_map keyed <<<"0 200000 log-writes $D0 $D1"; }
+up_era()
+{
+	make_side && stack_map keyed <<<"0 100000 era /dev/mapper/side $D0 128"
+}
+
+up_log-writes() { stack_map keyed <<<"0 100000 log-writes $D0 $D1"; }
 
 up_mirror-log()
 {
-	quietly dmsetup create side --table "0 8192 linear $D1 0" &&
-		stack_map keyed <<<"0 200000 mirror disk 3 /dev/mapper/side 1024 nosync 2 $D0 2048 $D1 20480"
+	make_side && stack_map keyed <<<"0 100000 mirror disk 3 /dev/mapper/side 1024 nosync 2 $D0 2048 $D1 20480"
 }
 
 # ---- lines of several kinds; what fails by itself ----
 
 up_lines()
 {
-	fs_size=102400000
 	stack_map keyed <<-END
-	0 64000 linear $D1 2048
-	64000 64000 striped 2 64 $D0 2048 $D1 70000
-	128000 72000 switch 1 1024 0 $D0 100000
-	200000 32 error
-	200032 32 zero
+	0 32000 linear $D1 2048
+	32000 32000 striped 2 64 $D0 2048 $D1 70000
+	64000 36000 switch 1 1024 0 $D0 100000
 	END
 }
 
-up_dust() { stack_map keyed <<<"0 200000 dust $D0 2048 512"; }
-up_ebs() { stack_map keyed <<<"0 200000 ebs $D0 2051 1 8"; }
+# Behind the filesystem, as mkfs writes there.
+seal_lines()
+{
+	{ dmsetup table keyed; printf '%s\n' '100000 32 error' '100032 32 zero'; } >/tmp/table && reopen
+}
+
+up_dust() { fs_size=40960000 && stack_map keyed <<<"0 100000 dust $D0 2048 512"; }
+up_ebs() { stack_map keyed <<<"0 100000 ebs $D0 2051 1 8"; }
 
 opened_dust()
 {
 	local block
-	for block in 17 4242 100000 100001 199999; do
+	for block in 80017 84242 90000 90001 99999; do
 		quietly dmsetup message keyed 0 addbadblock $block || return
 	done
 	quietly dmsetup message keyed 0 enable
@@ -201,11 +211,16 @@ seal()
 	if declare -F "seal_$stack" >/dev/null; then "seal_$stack"; fi
 }
 
-save_table() { dmsetup table --showkeys keyed >/tmp/table && reopen; }
+save_table()
+{
+	dmsetup table --showkeys keyed >/tmp/table && read_only=
+	[[ $stack != verity* ]] || read_only=--readonly
+	reopen
+}
 
 reopen()
 {
-	quietly dmsetup remove --retry keyed && quietly dmsetup create keyed /tmp/table || return
+	quietly dmsetup remove --retry keyed && quietly dmsetup create $read_only keyed /tmp/table || return
 	udevadm settle -t 20
 	wait_until 20 test -b /dev/mapper/keyed || return
 	if declare -F "opened_$stack" >/dev/null; then "opened_$stack"; fi
@@ -220,7 +235,7 @@ areas()
 	verity*) verity_areas "$@" ;;
 	era) echo "side $b 0 16384 volume-metadata era metadata of keyed$" ;;
 	log-writes) echo "side $b 0 100000 volume-metadata write log of keyed$" ;;
-	mirror-log) echo "side $b 0 8192 volume-metadata mirror log of keyed$" ;;
+	mirror-log) echo "side $b 0 16384 volume-metadata mirror log of keyed$" ;;
 	lines) echo "any $b 0 $(sectors_of "$2")" ;;
 	esac
 }
