@@ -21,6 +21,7 @@ journal=0 read_only=
 
 stack_names()
 {
+	[[ ${NIGHTLY-} ]] || { printf '%s\n' crypt-4096 integrity-direct verity; return; }
 	printf '%s\n' crypt-512 crypt-4096 crypt-large-iv
 	printf 'integrity-%s\n' direct journal bitmap meta 4096 legacy buffers recovery
 	printf '%s\n' verity verity-512 verity-one era log-writes mirror-log lines
@@ -113,7 +114,7 @@ hash_device='' data_size=50331648
 up_verity() { verity_data; }
 up_verity-512() { verity_data; }
 up_verity-one() { verity_data; }
-verity_data() { fs_size=$data_size make_below; }
+verity_data() { fs_size=$data_size && make_below; }
 
 seal_verity() { verity 4096 4096; }
 seal_verity-512() { verity 512 512; }
