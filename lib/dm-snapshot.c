@@ -79,7 +79,7 @@ static int ask(struct pme_stack *stack, const struct pme_dev *dev, const struct 
 		return r;
 	if (r < 0)
 		*ret_why = pme_printf("cannot ask for the state of snapshot %s: %s",
-				      pme_dev_label(dev), strerror(-r));
+				      pme_dev_label(dev), pme_media_error(r));
 	else if (parse_status(status, ret) < 0) {
 		r = -EINVAL;
 		*ret_why = pme_printf("the state of snapshot %s is '%.40s'", pme_dev_label(dev),
@@ -102,9 +102,9 @@ static int read_store(struct pme_stack *stack, const struct pme_dev *dev,
 	r = fd < 0 ? fd : pme_snapshot_store_read(&reader, hint, &ret->store, &at);
 
 	if (r < 0 && r != -ENOMEM)
-		*ret_why = pme_printf("cannot read the exceptions of snapshot %s at byte %" PRIu64
-				      " of %s: %s",
-				      pme_dev_label(dev), at, pme_dev_label(lower), strerror(-r));
+		*ret_why = pme_printf(
+			"cannot read the exceptions of snapshot %s at byte %" PRIu64 " of %s: %s",
+			pme_dev_label(dev), at, pme_dev_label(lower), pme_media_error(r));
 	return r;
 }
 

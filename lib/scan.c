@@ -76,14 +76,35 @@ static int answer_unknown(struct pme_reached_fs *reached, const char *reason)
 	return 0;
 }
 
+/* The suspended device that a question to @fs would wait for, or NULL. */
+static const struct pme_dev *suspended_below(const struct pme_scan *scan, const struct pme_fs *fs)
+{
+	static const enum pme_fs_role roles[] = {PME_FS_DATA, PME_FS_LOG, PME_FS_REALTIME};
+	const struct pme_dev *found = NULL;
+
+	for (size_t i = 0; !found && i < PME_ARRAY_SIZE(roles); i++) {
+		const struct pme_dev *dev = pme_topo_fs_device(scan->topo, fs->mounts[0], roles[i]);
+
+		if (dev)
+			found = pme_dev_suspended(scan->topo, dev);
+	}
+	return found;
+}
+
 static int resolve_fs(struct pme_scan *scan, struct pme_reached_fs *reached, struct pme_log *log)
 {
+	const struct pme_dev *suspended = suspended_below(scan, &reached->fs);
 	const struct pme_fs_kind *kind = pme_fs_kind_of(reached->fs.type);
 	_cleanup_free_ char *reason = NULL;
 	int r;
 
 	pme_range_list_normalize(&reached->ranges);
-	if (kind) {
+	if (suspended) {
+		reason = pme_printf("cannot ask the %s filesystem mounted at %s while %s is "
+				    "suspended: resume it, and scan again",
+				    reached->fs.type, reached->fs.mounts[0]->target,
+				    pme_dev_label(suspended));
+	} else if (kind) {
 		r = kind->resolve(scan->topo, &reached->fs, &reached->ranges, log,
 				  &reached->result);
 		if (r == 0 || r == -ENOMEM)

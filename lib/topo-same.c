@@ -86,9 +86,9 @@ static bool same_itself(const struct pme_topo *topo, const struct pme_dev *dev,
 {
 	return dev->kind == found->kind && dev->devno == found->devno && dev->size == found->size &&
 	       dev->diskseq == found->diskseq && dev->start == found->start &&
-	       dev->swap == found->swap && same_text(dev->identity, found->identity) &&
-	       same_table(dev, found) && same_array(dev->md, found->md) &&
-	       same_loop(dev->loop, found->loop) &&
+	       dev->swap == found->swap && dev->suspended == found->suspended &&
+	       same_text(dev->identity, found->identity) && same_table(dev, found) &&
+	       same_array(dev->md, found->md) && same_loop(dev->loop, found->loop) &&
 	       is_mounted(topo, dev) == is_mounted(other, found);
 }
 

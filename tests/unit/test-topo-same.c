@@ -89,6 +89,10 @@ static void swap_on(struct machine *m)
 {
 	m->loop->swap = true;
 }
+static void suspend(struct machine *m)
+{
+	m->dm->suspended = true;
+}
 static void unmount(struct machine *m)
 {
 	m->snap.topo->mounts[0].devno = 0;
@@ -110,7 +114,7 @@ static void any_change_is_noticed(void **state)
 		{reuse_name, false}, {reload_table, false}, {change_target, false},
 		{lose_table, false}, {reshape, false},	    {fail_member, false},
 		{move_data, false},  {change_file, false},  {swap_on, false},
-		{unmount, false},    {stack_more, false},
+		{suspend, false},    {unmount, false},	    {stack_more, false},
 	};
 
 	(void)state;
