@@ -146,7 +146,9 @@ verity_areas()
 		count=$(((count + hash_block / 32 - 1) / (hash_block / 32)))
 		counts+=("$count")
 	done
-	echo "superblock $disk $base $((hash_block / 512)) volume-metadata verity superblock of keyed$"
+	echo "magic $disk $base 1 unknown" # without it nobody knows whether a superblock is there
+	((hash_block == 512)) ||
+		echo "superblock $disk $((base + 1)) $((hash_block / 512 - 1)) volume-metadata verity superblock of keyed$"
 	start=$((base + hash_block / 512))
 	for ((level = ${#counts[@]} - 1; level >= 0; level--)); do
 		echo "hash$level $disk $start $((counts[level] * hash_block / 512)) volume-metadata verity hashes .level $level. of bytes .* of keyed:"
@@ -247,11 +249,11 @@ rounds()
 	integrity-recovery) printf '%s\n' 'data mounted data:64 any:32' 'tags reopened tag:64' ;;
 	integrity-buffers) printf '%s\n' 'data mounted data:64 any:16' 'tags reopened tag:3' ;;
 	integrity-*) printf '%s\n' 'data mounted data:64 any:32' 'tags reopened tag:64' 'rest live superblock:8 journal:64' ;;
-	verity) printf '%s\n' 'data mounted file:64 any:32' 'hash0 reopened hash0:64' 'rest live superblock:4 behind:16' ;;
+	verity) printf '%s\n' 'data mounted file:64 any:32' 'hash0 reopened hash0:64' 'rest live superblock:4 behind:16' 'magic live magic:1' ;;
 	verity-512) printf '%s\n' 'data mounted file:64 any:32' 'hash0 reopened hash0:64' 'hash1 reopened hash1:64' \
-		'hash2 reopened hash2:2' 'rest live superblock:1 behind:16' ;;
+		'hash2 reopened hash2:2' 'rest live behind:16' 'magic live magic:1' ;;
 	verity-one) printf '%s\n' 'data mounted file:64 any:32' 'hash0 reopened hash0:64' 'hash1 reopened hash1:3' \
-		'rest live superblock:2 behind:16' ;;
+		'rest live superblock:1 behind:16' 'magic live magic:1' ;;
 	mirror-log) echo "side $b 0 16384 volume-metadata mirror log of keyed$" ;;
 	lines) echo "any $b 0 $(sectors_of "$2")" ;;
 	esac
@@ -264,9 +266,9 @@ rounds()
 	integrity-buffers) printf '%s\n' 'data mounted data:64 any:16' 'tags reopened tag:3' ;;
 	integrity-*) printf '%s\n' 'data mounted data:64 any:32' 'tags reopened tag:64' 'rest live superblock:8 journal:64' ;;
 	verity-512) printf '%s\n' 'data mounted file:64 any:32' 'hash0 reopened hash0:64' 'hash1 reopened hash1:64' \
-		'hash2 reopened hash2:8' 'hash3 reopened hash3:1' 'rest live superblock:1 behind:16' ;;
+		'hash2 reopened hash2:8' 'hash3 reopened hash3:1' 'rest live behind:16' 'magic live magic:1' ;;
 	verity*) printf '%s\n' 'data mounted file:64 any:32' 'hash0 reopened hash0:64' 'hash1 reopened hash1:3' \
-		'rest live superblock:2 behind:16' ;;
+		'rest live superblock:1 behind:16' 'magic live magic:1' ;;
 	mirror-log) echo 'side live side:64' ;;
 	era | log-writes) printf '%s\n' 'data mounted file:64 any:32' 'side live side:64' ;;
 	*) echo 'data mounted file:64 any:32' ;;
