@@ -249,25 +249,11 @@ rounds()
 	integrity-recovery) printf '%s\n' 'data mounted data:64 any:32' 'tags reopened tag:64' ;;
 	integrity-buffers) printf '%s\n' 'data mounted data:64 any:16' 'tags reopened tag:3' ;;
 	integrity-*) printf '%s\n' 'data mounted data:64 any:32' 'tags reopened tag:64' 'rest live superblock:8 journal:64' ;;
-	verity) printf '%s\n' 'data mounted file:64 any:32' 'hash0 reopened hash0:64' 'rest live superblock:4 behind:16' 'magic live magic:1' ;;
+	verity) printf '%s\n' 'data mounted file:64 any:32' 'hash0 reopened hash0:64' 'rest live superblock:4 behind:16' \
+		'magic live magic:1' ;;
 	verity-512) printf '%s\n' 'data mounted file:64 any:32' 'hash0 reopened hash0:64' 'hash1 reopened hash1:64' \
 		'hash2 reopened hash2:2' 'rest live behind:16' 'magic live magic:1' ;;
 	verity-one) printf '%s\n' 'data mounted file:64 any:32' 'hash0 reopened hash0:64' 'hash1 reopened hash1:3' \
-		'rest live superblock:1 behind:16' 'magic live magic:1' ;;
-	mirror-log) echo "side $b 0 16384 volume-metadata mirror log of keyed$" ;;
-	lines) echo "any $b 0 $(sectors_of "$2")" ;;
-	esac
-}
-
-rounds()
-{
-	case $stack in
-	integrity-recovery) printf '%s\n' 'data mounted data:64 any:32' 'tags reopened tag:64' ;;
-	integrity-buffers) printf '%s\n' 'data mounted data:64 any:16' 'tags reopened tag:3' ;;
-	integrity-*) printf '%s\n' 'data mounted data:64 any:32' 'tags reopened tag:64' 'rest live superblock:8 journal:64' ;;
-	verity-512) printf '%s\n' 'data mounted file:64 any:32' 'hash0 reopened hash0:64' 'hash1 reopened hash1:64' \
-		'hash2 reopened hash2:8' 'hash3 reopened hash3:1' 'rest live behind:16' 'magic live magic:1' ;;
-	verity*) printf '%s\n' 'data mounted file:64 any:32' 'hash0 reopened hash0:64' 'hash1 reopened hash1:3' \
 		'rest live superblock:1 behind:16' 'magic live magic:1' ;;
 	mirror-log) echo 'side live side:64' ;;
 	era | log-writes) printf '%s\n' 'data mounted file:64 any:32' 'side live side:64' ;;
