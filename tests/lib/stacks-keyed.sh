@@ -275,5 +275,5 @@ set_down()
 	for name in keyed side below; do
 		[[ ! -b /dev/mapper/$name ]] || quietly dmsetup remove --retry "$name"
 	done
-	fs_size=
+	fs_size= read_only=
 }
