@@ -50,8 +50,11 @@ up_two-lines()
 	END
 }
 
+# It is told to be in sync, so its legs must be equal also where nothing is written.
 up_mirror()
 {
+	quietly blkdiscard -z -o $((2048 * 512)) -l $((700000 * 512)) "$D0" &&
+		quietly blkdiscard -z -o $((4096 * 512)) -l $((700000 * 512)) "$D1" || return
 	stack_map mirror <<<"0 700000 mirror core 2 1024 nosync 2 $D0 2048 $D1 4096"
 }
 

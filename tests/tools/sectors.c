@@ -77,10 +77,12 @@ int main(int argc, char **argv)
 	if (!file || !buffer)
 		err(CANNOT, "%s", argv[2]);
 	while (getline(&line, &size, stdin) > 0) {
-		char *rest, *name = strtok_r(line, " ", &rest);
+		char *blank = strchr(line, ' ');
 
-		if (name && *rest)
-			copy(name, strtoull(rest, NULL, 10), file, buffer, save);
+		if (!blank)
+			errx(USAGE, "not \"DISK SECTOR\": %s", line);
+		*blank = '\0';
+		copy(line, strtoull(blank + 1, NULL, 10), file, buffer, save);
 	}
 	free(line);
 	free(buffer);
