@@ -154,7 +154,8 @@ struct pme_topo {
 	size_t n_mounts, alloc_mounts;
 	struct pme_swap_file *swap_files;
 	size_t n_swap_files, alloc_swap_files;
-	void *nd; /* libndctl context, or NULL */
+	void *nd;     /* libndctl context, or NULL */
+	bool partial; /* made by pme_topo_load_again() */
 };
 
 /*
@@ -163,6 +164,11 @@ struct pme_topo {
  * errors of the call.
  */
 int pme_topo_load(const struct pme_os *os, struct pme_log *log, struct pme_topo **ret);
+/*
+ * The same again, only to be compared with an earlier one (topo-same.h): without what libndctl
+ * knows, which is most of the work, and without identities.  It has no regions and namespaces.
+ */
+int pme_topo_load_again(const struct pme_os *os, struct pme_log *log, struct pme_topo **ret);
 struct pme_topo *pme_topo_free(struct pme_topo *topo); /* NULL is fine; returns NULL */
 
 /* Look-ups: the object, or NULL. */
