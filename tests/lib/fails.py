@@ -24,6 +24,12 @@ def said_sectors(doc, device):
     return said
 
 
+def whole(sectors, unit):
+    """The sectors of all blocks of @unit bytes that have one of them: a read takes a whole block."""
+    count = max(unit // SECTOR, 1)
+    return {s // count * count + i for s in sectors for i in range(count)}
+
+
 def said_in_words(doc, label):
     """Sectors of the ranges in details: "integrity tags of bytes X to Y of LABEL: …"."""
     words, said = re.compile(r" of bytes (\d+) to (\d+) of " + re.escape(label) + r"\b"), set()
@@ -34,14 +40,15 @@ def said_in_words(doc, label):
     return said
 
 
-def check(doc, device, failing, label=None, doubt=False):
-    """Sectors that fail must be exactly those of exact claims, and of ranges in words on the
-    device with that label. doubt: exact or unknown."""
+def check(doc, device, failing, unit=0, label=None, doubt=False):
+    """Sectors that fail must be exactly those of exact claims, in the device's blocks, and of ranges
+    in words on the device with that label. doubt: exact or unknown."""
     said = said_sectors(doc, device)
     if doubt:
         said["exact"] |= said["unknown"]
     if label:
         said["exact"] |= said_in_words(doc, label)
+    said["exact"] = whole(said["exact"], unit)
     for sector in sorted(failing - said["exact"]):
         other = [c for c in ("redundant", "unknown") if sector in said[c]]
         yield f"{device} sector {sector} fails; claims: {' '.join(other) or 'none'}"
@@ -51,10 +58,9 @@ def check(doc, device, failing, label=None, doubt=False):
           file=sys.stderr)
 
 
-def said_of_files(doc, device, doubt):
-    """{inode: {sector of the file}} of exact claims on data of files on one device, and names."""
+def said_of_files(doc, device, certain=("exact",)):
+    """{inode: {sector of the file}} of claims on data of files on one device, and names."""
     said, names = {}, {}
-    certain = ("exact", "unknown") if doubt else ("exact",)
     for claim in invariants.claims(doc):
         owner = claim["owner"]
         if claim["via"][-1]["device"] != device or owner["kind"] != "file-data":
@@ -67,14 +73,14 @@ def said_of_files(doc, device, doubt):
     return said, names
 
 
-def check_files(doc, device, failing, files, doubt=False):
+def check_files(doc, device, failing, files, unit=0, doubt=False):
     """The same for files. Sectors wholly behind the end of a file cannot be read, and are left
     out. files: {inode: (size, {name})}."""
-    said, names = said_of_files(doc, device, doubt)
+    said, names = said_of_files(doc, device, ("exact", "unknown") if doubt else ("exact",))
     for inode in sorted(set(failing) | set(said)):
         size, true = files.get(inode, (0, set()))
-        claimed = {s for s in said.get(inode, ()) if s * SECTOR < size}
-        failed = failing.get(inode, set())
+        claimed = {s for s in whole(said.get(inode, ()), unit) if s * SECTOR < size}
+        failed = {s for s in failing.get(inode, ()) if s * SECTOR < size}
         for sector in sorted(failed - claimed):
             yield f"{sorted(true)}: sector {sector} fails, nothing says so"
         for sector in sorted(claimed - failed):
