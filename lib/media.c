@@ -4,10 +4,11 @@
  *
  * The surprise: O_DIRECT wants offset, length and memory aligned to the logical block, which is at
  * most a page (Documentation/block: logical_block_size).  Everything is read in whole pages, but
- * the last bytes of a device, which need not fill one.
+ * the last bytes of a device, which need not fill one, and what has a bad sector beside it.
  */
 #include "media.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <string.h>
@@ -43,17 +44,30 @@ static int device_end(int fd, uint64_t *ret)
 	return pme_os_ioctl(fd, BLKGETSIZE64, ret);
 }
 
-/* The aligned piece around [@offset, @offset + @size), at most a chunk, into @bounce. */
-static int read_piece(int fd, uint64_t end, unsigned char *bounce, unsigned char *buf, size_t size,
-		      uint64_t offset)
+/* A piece of at most a chunk, with what is around it up to multiples of @align, by way of @bounce.
+ */
+static int read_aligned(int fd, uint64_t end, uint64_t align, unsigned char *bounce,
+			unsigned char *buf, size_t size, uint64_t offset)
 {
-	uint64_t first = offset - offset % ALIGN;
-	uint64_t last = (offset + size + ALIGN - 1) / ALIGN * ALIGN;
+	uint64_t first = offset - offset % align;
+	uint64_t last = (offset + size + align - 1) / align * align;
 	int r = pme_os_pread(fd, bounce, pme_min(last, end) - first, first);
 
 	if (r == 0)
 		memcpy(buf, bounce + (offset - first), size);
 	return r;
+}
+
+/* Bad sectors beside the piece do not matter, where the device reads less than a page. */
+static int read_piece(int fd, uint64_t end, unsigned char *bounce, unsigned char *buf, size_t size,
+		      uint64_t offset)
+{
+	int block = 0, r = read_aligned(fd, end, ALIGN, bounce, buf, size, offset);
+
+	if (r != -EIO || pme_os_ioctl(fd, BLKSSZGET, &block) < 0 || block < (int)PME_SECTOR ||
+	    block >= (int)ALIGN)
+		return r;
+	return read_aligned(fd, end, (uint64_t)block, bounce, buf, size, offset);
 }
 
 int pme_media_read(int fd, void *buf, size_t size, uint64_t offset)

@@ -2,9 +2,11 @@
 """What cannot be read on top of a stack, compared with the claims of a scan.
 
 The truth is what tests/tools/failing says of the top device; the claims are those whose way goes
-through that device. The surprise: a sector above may be redundant for one bad sector and lost to
-another (a block of 4096 bytes over two legs); only one that is nothing but redundant must not fail.
+through that device, and those that say in words which of its bytes are lost. The surprise: a sector
+above may be redundant for one bad sector and lost to another (a block of 4096 bytes over two legs);
+only one that is nothing but redundant must not fail.
 """
+import re
 import sys
 
 import invariants
@@ -28,9 +30,24 @@ def whole(sectors, unit):
     return {s // count * count + i for s in sectors for i in range(count)}
 
 
-def check(doc, device, failing, unit=0):
-    """Sectors that fail must be exactly those of exact claims, in the device's blocks."""
+def said_in_words(doc, label):
+    """Sectors of the ranges in details: "integrity tags of bytes X to Y of LABEL: …"."""
+    words, said = re.compile(r" of bytes (\d+) to (\d+) of " + re.escape(label) + r"\b"), set()
+    for claim in invariants.claims(doc):
+        match = words.search(claim["owner"]["detail"] or "")
+        if match:
+            said.update(range(int(match[1]) // SECTOR, int(match[2]) // SECTOR + 1))
+    return said
+
+
+def check(doc, device, failing, unit=0, label=None, doubt=False):
+    """Sectors that fail must be exactly those of exact claims, in the device's blocks, and of ranges
+    in words on the device with that label. doubt: exact or unknown."""
     said = said_sectors(doc, device)
+    if doubt:
+        said["exact"] |= said["unknown"]
+    if label:
+        said["exact"] |= said_in_words(doc, label)
     said["exact"] = whole(said["exact"], unit)
     for sector in sorted(failing - said["exact"]):
         other = [c for c in ("redundant", "unknown") if sector in said[c]]
@@ -41,14 +58,14 @@ def check(doc, device, failing, unit=0):
           file=sys.stderr)
 
 
-def said_of_files(doc, device, certainty="exact"):
-    """{inode: {sector of the file}} of exact claims on data of files on one device, and names."""
+def said_of_files(doc, device, certain=("exact",)):
+    """{inode: {sector of the file}} of claims on data of files on one device, and names."""
     said, names = {}, {}
     for claim in invariants.claims(doc):
         owner = claim["owner"]
         if claim["via"][-1]["device"] != device or owner["kind"] != "file-data":
             continue
-        if claim["certainty"] != certainty or owner["range"] is None:
+        if claim["certainty"] not in certain or owner["range"] is None:
             continue
         start, end = owner["range"]["start"], owner["range"]["start"] + owner["range"]["length"]
         said.setdefault(owner["inode"], set()).update(range(start // SECTOR, -(-end // SECTOR)))
@@ -56,10 +73,10 @@ def said_of_files(doc, device, certainty="exact"):
     return said, names
 
 
-def check_files(doc, device, failing, files, unit=0):
+def check_files(doc, device, failing, files, unit=0, doubt=False):
     """The same for files. Sectors wholly behind the end of a file cannot be read, and are left
     out. files: {inode: (size, {name})}."""
-    said, names = said_of_files(doc, device)
+    said, names = said_of_files(doc, device, ("exact", "unknown") if doubt else ("exact",))
     for inode in sorted(set(failing) | set(said)):
         size, true = files.get(inode, (0, set()))
         claimed = {s for s in whole(said.get(inode, ()), unit) if s * SECTOR < size}

@@ -13,6 +13,9 @@
     locate --manifest M --truth DEVICE=FILE --path P --offset N   the sector of these bytes
     fails  --scan S --top DEVICE --failing FILE [--min N]   what fails on top is what is claimed
     files  --scan S --top DEVICE --failing FILE --names FILE --root DIR [--min N]   of files, too
+           [--details LABEL] [--doubt] [--baseline FILE]   also ranges in words; also unknown ones;
+                                                  what fails anyway
+    roles  --scan S --bad FILE                    "DISK SECTOR ROLE [OWNER [DETAIL]]": so is it called
     facts  --scan S                               claims, paths, holders, messages as lines
     invariants DOC [--status N]
     schema DOC DIR
@@ -374,12 +377,19 @@ def judge_daddrs(options):
 
 # ---- fails ----
 
+def numbers(name):
+    with open(name, encoding="ascii") as lines:
+        return {int(line) for line in lines}
+
+
 def judge_fails(options):
-    with open(options.failing, encoding="ascii") as lines:
-        failing = {int(line) for line in lines}
+    failing = numbers(options.failing)
+    if options.baseline:
+        failing -= numbers(options.baseline)
     doc = load(options.scan)
     yield from invariants.check_scan(doc, options.status)
-    yield from fails.check(doc, options.top, failing, options.unit)
+    yield from fails.check(doc, options.top, failing, options.unit, options.details,
+                           options.doubt)
     judged = len(failing | fails.said_sectors(doc, options.top)["redundant"])
     if judged < options.min:
         yield f"only {judged} sectors fail or are redundant, not {options.min}"
@@ -396,10 +406,29 @@ def judge_files(options):
         for line in lines:
             inode, sector = map(int, line.split())
             failing[inode].add(sector)
-    yield from fails.check_files(doc, options.top, failing, files, options.unit)
-    judged = [*failing.values(), *fails.said_of_files(doc, options.top, "redundant")[0].values()]
+    yield from fails.check_files(doc, options.top, failing, files, options.unit, options.doubt)
+    judged = [*failing.values(), *fails.said_of_files(doc, options.top, ("redundant",))[0].values()]
     if sum(map(len, judged)) < options.min:
         yield f"fewer than {options.min} sectors of files fail or are redundant"
+
+
+def judge_roles(options):
+    """Each bad sector has a claim; where its owner is known, all are that, in these words."""
+    doc, judged = load(options.scan), collections.Counter()
+    with open(options.bad, encoding="ascii") as lines:
+        for line in lines:
+            device, sector, role, owner, words = (line.strip().split(maxsplit=4) + ["", ""])[:5]
+            judged[role] += 1
+            claims = claims_at(doc, device, int(sector))
+            if not claims:
+                yield f"{device} sector {sector} ({role}): no claim"
+            for claim, _ in claims if owner else ():
+                said = claim["owner"]
+                if said["kind"] != owner or not re.match(words, said["detail"] or ""):
+                    yield f"{device} sector {sector} ({role}): {said['kind']}: {said['detail']}"
+    print(f"# roles: {dict(judged)}", file=sys.stderr)
+    if not judged:
+        yield "no sector at all"
 
 
 # ---- where ----
@@ -526,7 +555,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("oracle", "scan", "fsmap", "daddrs", "where", "locate", "facts",
-                 "fails", "files"):
+                 "fails", "files", "roles"):
         command = commands.add_parser(name)
         command.add_argument("--manifest")
         command.add_argument("--scan")
@@ -535,6 +564,10 @@ def parse():
         command.add_argument("--top")
         command.add_argument("--db")
         command.add_argument("--failing")
+        command.add_argument("--baseline")
+        command.add_argument("--details")
+        command.add_argument("--doubt", action="store_true")
+        command.add_argument("--bad")
         command.add_argument("--names")
         command.add_argument("--root", nargs="+", default=[])
         command.add_argument("--truth", nargs="+", default=[])

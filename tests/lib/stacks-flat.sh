@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # stacks-flat.sh: device-mapper targets that are known from their table, whose raw sectors decode:
-# delay, flakey, era, unstriped, mirror; see stacks.sh.
+# delay, flakey, era, unstriped, mirror, multipath; see stacks.sh.
 #
 # The surprise: log-writes is not among them, as its log holds a copy of all data that decodes like
 # the data and that nothing reads.
@@ -13,7 +13,7 @@ injected=' delay mirror ' inspected=' ' redundant=' mirror '
 stack_names()
 {
 	printf '%s\n' delay era mirror unstriped
-	[[ ! ${NIGHTLY-} ]] || printf '%s\n' flakey two-lines
+	[[ ! ${NIGHTLY-} ]] || printf '%s\n' flakey two-lines multipath
 }
 
 stack_members() { echo pmem0:2048 pmem1:4096; }
@@ -50,9 +50,18 @@ up_two-lines()
 	END
 }
 
+# It is told to be in sync, so its legs must be equal also where nothing is written.
 up_mirror()
 {
+	quietly blkdiscard -z -o $((2048 * 512)) -l $((700000 * 512)) "$D0" &&
+		quietly blkdiscard -z -o $((4096 * 512)) -l $((700000 * 512)) "$D1" || return
 	stack_map mirror <<<"0 700000 mirror core 2 1024 nosync 2 $D0 2048 $D1 4096"
+}
+
+# One path, as two of the same memory would be two ways up; and it takes no requests, only bios.
+up_multipath()
+{
+	stack_map multipath <<<"0 700000 multipath 2 queue_mode bio 0 1 1 round-robin 0 1 1 $D0 1"
 }
 
 # The second of two stripes: what is on one disk.
@@ -65,7 +74,7 @@ up_unstriped()
 set_down()
 {
 	local name
-	for name in delay flakey era era-meta two-lines mirror unstriped stripes; do
+	for name in delay flakey era era-meta two-lines mirror multipath unstriped stripes; do
 		[[ ! -b /dev/mapper/$name ]] || quietly dmsetup remove --retry "$name"
 	done
 }
