@@ -2,6 +2,7 @@
 /*
  * Fuzz target: bcache: a superblock, and the kernel's list of extents.  Extents that are accepted
  * do not overlap, and each is found by both of its sides.
+ * Parsers: bcache-extents bcache-super
  */
 #include "bcache-extents.h"
 #include "bcache-super.h"
