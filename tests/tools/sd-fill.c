@@ -8,7 +8,8 @@
  * model, never by looking at the filesystem.
  *
  * It refuses a directory that is not empty.  On a filesystem without reflinks, preallocation or
- * long attributes these are left out, not faked.  ENOSPC ends the program: the caller chose the amount of data.
+ * long attributes these are left out, not faked.  ENOSPC ends the program: the caller chose the
+ * amount of data.
  */
 #include <dirent.h>
 #include <errno.h>
