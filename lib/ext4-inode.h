@@ -19,9 +19,10 @@ struct pme_ext4_live {
 	struct pme_ext4_inode disk; /* only the number when @error is set */
 	uint32_t mode, nlink;	    /* of the kernel; of the table when it cannot be asked */
 	uint64_t size;		    /* bytes */
-	int error;     /* it is in use, but its table cannot be read or is damaged: no mode */
-	bool internal; /* of the filesystem itself: it has no name, and handles do not reach it */
-	bool no_key;   /* encrypted, and the key is not there */
+	int error;	 /* it is in use, but its table cannot be read or is damaged: no mode */
+	bool internal;	 /* of the filesystem itself: it has no name, and handles do not reach it */
+	bool unreadable; /* a directory of which a block cannot be read */
+	bool no_key;	 /* encrypted, and the key is not there */
 };
 
 /* How to reach them. */

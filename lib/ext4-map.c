@@ -264,7 +264,7 @@ static int walk_blocks(struct walk *walk)
 	uint64_t logical = DIRECT, step = 1;
 	int r = 0;
 
-	walk->budget = walk->inode->space / walk->map->block_size;
+	walk->budget = pme_min(walk->inode->space / walk->map->block_size, walk->map->blocks);
 	for (uint32_t i = 0; r == 0 && i < DIRECT; i++)
 		r = take_single(walk, i, pme_le32_at(root + (size_t)i * 4));
 	for (int level = 1; r == 0 && level <= INDIRECT_DEPTH; level++) {

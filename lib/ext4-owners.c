@@ -48,6 +48,7 @@ static struct pme_file *make_file(const struct pme_ext4_geo *geo, const struct p
 	file->nlink = live->nlink;
 	file->mode = live->mode;
 	file->size = live->size;
+	file->out_of_reach = live->error || live->unreadable;
 	if (live->internal && set_internal(geo, live, file) < 0)
 		return pme_file_free(file);
 	return file;

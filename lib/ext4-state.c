@@ -10,6 +10,7 @@
 
 #include "ext4-pass.h"
 #include "ext4-pieces.h"
+#include "os.h"
 
 size_t pme_ext4_state_find(const struct pme_ext4_state *state, uint32_t ino)
 {
@@ -43,7 +44,7 @@ static int by_number(const void *a, const void *b)
 	return p->disk.ino < q->disk.ino ? -1 : p->disk.ino > q->disk.ino;
 }
 
-/* Each once; only those that were opened know whether there is a key. */
+/* Each once; those that were looked at for their blocks know more. */
 static void sort_inodes(struct pme_ext4_state *state)
 {
 	struct pme_ext4_live *inodes = state->inodes;
@@ -53,10 +54,12 @@ static void sort_inodes(struct pme_ext4_state *state)
 		return;
 	qsort(inodes, state->n_inodes, sizeof(*inodes), by_number);
 	for (size_t i = 0; i < state->n_inodes; i++) {
-		if (n == 0 || inodes[n - 1].disk.ino != inodes[i].disk.ino)
+		if (n == 0 || inodes[n - 1].disk.ino != inodes[i].disk.ino) {
 			inodes[n++] = inodes[i];
-		else
-			inodes[n - 1].no_key |= inodes[i].no_key;
+			continue;
+		}
+		inodes[n - 1].no_key |= inodes[i].no_key;
+		inodes[n - 1].unreadable |= inodes[i].unreadable;
 	}
 	state->n_inodes = n;
 }
@@ -154,6 +157,25 @@ static int list_wanted(const struct pme_ext4_state *state, const struct pme_rang
 	return r;
 }
 
+/*
+ * Can all blocks of a directory among the pieces from @first on be read?  The kernel takes one that
+ * cannot for damage when it looks up a name.
+ */
+static bool is_unreadable(const struct pme_ext4_geo *geo, const struct pme_ext4_state *state,
+			  size_t first)
+{
+	_cleanup_free_ unsigned char *buf = malloc(geo->block_size);
+
+	for (size_t i = first; buf && i < state->n_pieces; i++) {
+		struct pme_range range = state->pieces[i].range;
+
+		for (uint64_t at = 0; at < range.length; at += geo->block_size)
+			if (pme_os_pread(*geo->fd, buf, geo->block_size, range.start + at) == -EIO)
+				return true;
+	}
+	return !buf;
+}
+
 /* One inode that may have something there. */
 static int take_inode(const struct pme_ext4_door *door, uint32_t ino,
 		      const struct pme_range_list *wanted, struct pme_ext4_state *state)
@@ -171,6 +193,8 @@ static int take_inode(const struct pme_ext4_door *door, uint32_t ino,
 		return 0;
 	}
 	r = pme_ext4_pieces_of_inode(door->geo, &live, fd, wanted, state);
+	if (S_ISDIR(live.mode) && !live.internal)
+		live.unreadable = is_unreadable(door->geo, state, before);
 	return r < 0 || state->n_pieces == before ? r : add_inode(state, &live);
 }
 
