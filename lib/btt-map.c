@@ -219,7 +219,7 @@ static int say_data(const struct say *say, struct pme_range part)
 	if (r < 0)
 		return pme_steps_unknown(say->steps, shifted(say, part), btt_kind,
 					 "cannot read the map or the log of arena %zu of %s: %s",
-					 say->index, say->ns, strerror(-r));
+					 say->index, say->ns, pme_media_error(r));
 	for (uint64_t i = 0; r == 0 && i < count; i++) {
 		struct pme_range block = {.start = data + (first + i) * bytes, .length = bytes};
 		struct pme_range piece;

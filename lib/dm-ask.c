@@ -65,6 +65,8 @@ int pme_dm_status(const struct pme_topo *topo, const struct pme_dev *dev,
 
 	if (!pme_topo_is_host(topo))
 		return -EOPNOTSUPP;
+	if (flush == PME_DM_FLUSH && pme_dev_suspended(topo, dev))
+		return -EAGAIN;
 	task = new_task(dev, DM_DEVICE_STATUS);
 	if (!task || (flush == PME_DM_NO_FLUSH && !dm_task_no_flush(task)))
 		return -ENOMEM;

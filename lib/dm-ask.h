@@ -14,7 +14,8 @@ enum pme_dm_flush {
 
 /*
  * The status of the target on @line of @dev, as the kernel prints it; allocated.  0, -ENOMEM,
- * -EOPNOTSUPP below a made-up root, -ESTALE when the line is not there any more, or -errno.
+ * -EOPNOTSUPP below a made-up root, -EAGAIN when a flush would wait for a suspended device,
+ * -ESTALE when the line is not there any more, or -errno.
  */
 int pme_dm_status(const struct pme_topo *topo, const struct pme_dev *dev,
 		  const struct pme_dm_line *line, enum pme_dm_flush flush, char **ret);

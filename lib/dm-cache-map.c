@@ -107,7 +107,7 @@ static int ask(struct pme_stack *stack, const struct pme_dev *dev, const struct 
 	}
 	if (r < 0 && r != -ENOMEM)
 		*ret_why = pme_printf("cannot ask for the state of cache %s: %s",
-				      pme_dev_label(dev), strerror(-r));
+				      pme_dev_label(dev), pme_media_error(r));
 	return r;
 }
 
@@ -135,7 +135,7 @@ static int read_map(struct pme_stack *stack, const struct pme_dev *dev, const st
 	if (r < 0 && r != -ENOMEM)
 		*ret_why = pme_printf("cannot read the metadata of cache %s: block %" PRIu64
 				      ": %s (%s)",
-				      pme_dev_label(dev), block, what, strerror(-r));
+				      pme_dev_label(dev), block, what, pme_media_error(r));
 	return r;
 }
 

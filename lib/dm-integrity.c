@@ -92,6 +92,8 @@ static int finish(const struct pme_dm_line *line, struct integrity *ret)
 {
 	uint64_t padding = ret->fix_padding ? PADDING : PADDING_OLD, turns, end;
 
+	if (ret->meta && ret->mode == 'I') /* dm_integrity_ctr() refuses it */
+		return -EINVAL;
 	ret->first = ret->start + SUPERBLOCK + ret->journal;
 	if (ret->meta || ret->mode == 'I')
 		return pme_add(ret->start, 2 * SUPERBLOCK + line->range.length, &end);

@@ -171,7 +171,7 @@ int pme_dm_raid_parse(const struct pme_dm_line *line, struct pme_dm_raid *ret)
 }
 
 /* "DONE/TOTAL": are they the same? */
-static int take_ratio(struct words *w, bool *ret)
+static int take_ratio(struct words *w, bool *ret, uint64_t *ret_done)
 {
 	const char *slash;
 	uint64_t done, total;
@@ -180,7 +180,8 @@ static int take_ratio(struct words *w, bool *ret)
 		return -EINVAL;
 	slash = memchr(w->word, '/', w->len);
 	if (!slash || pme_parse_u64(w->word, slash - w->word, &done) < 0 ||
-	    pme_parse_u64(slash + 1, w->word + w->len - slash - 1, &total) < 0)
+	    pme_parse_u64(slash + 1, w->word + w->len - slash - 1, &total) < 0 ||
+	    pme_mul(done, PME_SECTOR, ret_done) < 0)
 		return -EINVAL;
 	*ret = done == total;
 	return 0;
@@ -190,7 +191,7 @@ int pme_dm_raid_status_parse(const char *text, size_t count, struct pme_dm_raid_
 {
 	struct words w = {.params = {.pos = text, .end = text + strlen(text)}};
 	struct pme_dm_raid_status s = {};
-	bool complete, weak;
+	bool complete, idle, weak, mixed;
 	uint64_t n;
 
 	if (next(&w) < 0 || next_number(&w, &n) < 0 || n != count || next(&w) < 0 ||
@@ -198,13 +199,16 @@ int pme_dm_raid_status_parse(const char *text, size_t count, struct pme_dm_raid_
 		return -EINVAL;
 	memcpy(s.health, w.word, w.len);
 	weak = strchr(s.health, 'a') != NULL;
-	if (take_ratio(&w, &complete) < 0 || next(&w) < 0)
+	mixed = weak && strchr(s.health, 'A'); /* all are 'a' while all are made */
+	if (take_ratio(&w, &complete, &s.done) < 0 || next(&w) < 0)
 		return -EINVAL;
 	s.reshape = pme_word_is(w.word, w.len, "reshape");
-	/* while a member is rebuilt the others agree; while all are made, they do not */
-	s.agreed = pme_word_is(w.word, w.len, "recover") ||
-		   (!pme_word_is(w.word, w.len, "resync") && !weak);
-	if (!complete && pme_word_is(w.word, w.len, "idle"))
+	s.rebuilding = pme_word_is(w.word, w.len, "recover");
+	idle = pme_word_is(w.word, w.len, "idle");
+	/* while a member is rebuilt, or waits for it, the others agree; while all are made, not */
+	s.agreed =
+		s.rebuilding || (!pme_word_is(w.word, w.len, "resync") && !weak) || (idle && mixed);
+	if (!complete && idle)
 		s.agreed = false;
 	if (next_number(&w, &n) < 0)
 		return -EINVAL;

@@ -4,8 +4,8 @@
  * makes its raid volumes of these.
  *
  * Which members are in sync only its status says; without one no copy is vouched for.  The
- * surprises: the metadata of a member is on a device of its own, and a member that is being rebuilt
- * does not say how far.
+ * surprises: the metadata of a member is on a device of its own, and of a member that is being
+ * rebuilt the status says how far it was written, not how far it is read already.
  */
 #include "dm-raid.h"
 
@@ -75,6 +75,8 @@ static void fill_members(const struct pme_dm_raid *raid, const struct pme_dm_rai
 			member->dev = pme_dm_lower(upper, raid->members[i].data);
 		member->synced = health == 'A' || health == 'a' ? UINT64_MAX : 0;
 		member->vague = health == 'a' && status->agreed;
+		member->counted = member->vague && status->rebuilding;
+		member->rebuilt = member->counted ? status->done : 0;
 	}
 }
 

@@ -32,6 +32,8 @@ struct pme_dm_raid_status {
 	char health[PME_DM_RAID_MEMBERS + 1]; /* A in sync, a not in sync, D failed, - none */
 	bool agreed;			      /* all mirrors and parity are made */
 	bool reshape;
+	bool rebuilding;      /* members, up to @done of their data */
+	uint64_t done;	      /* bytes */
 	uint64_t data_offset; /* bytes */
 };
 

@@ -79,7 +79,7 @@ static int ask(struct pme_stack *stack, const struct pme_dev *dev, const struct 
 		return r;
 	if (r < 0)
 		*ret_why = pme_printf("cannot ask for the state of snapshot %s: %s",
-				      pme_dev_label(dev), strerror(-r));
+				      pme_dev_label(dev), pme_media_error(r));
 	else if (parse_status(status, ret) < 0) {
 		r = -EINVAL;
 		*ret_why = pme_printf("the state of snapshot %s is '%.40s'", pme_dev_label(dev),
@@ -102,9 +102,9 @@ static int read_store(struct pme_stack *stack, const struct pme_dev *dev,
 	r = fd < 0 ? fd : pme_snapshot_store_read(&reader, hint, &ret->store, &at);
 
 	if (r < 0 && r != -ENOMEM)
-		*ret_why = pme_printf("cannot read the exceptions of snapshot %s at byte %" PRIu64
-				      " of %s: %s",
-				      pme_dev_label(dev), at, pme_dev_label(lower), strerror(-r));
+		*ret_why = pme_printf(
+			"cannot read the exceptions of snapshot %s at byte %" PRIu64 " of %s: %s",
+			pme_dev_label(dev), at, pme_dev_label(lower), pme_media_error(r));
 	return r;
 }
 
@@ -325,28 +325,49 @@ static int snapshot_up(struct pme_stack *stack, const struct pme_dev *upper,
 	return store_up(s, upper, line, range, ret);
 }
 
-/* One piece of the snapshot: in the store with @exception, else on the origin. */
-static int piece_down(const struct snapshot *s, const struct pme_dev *upper,
-		      const struct pme_dm_line *line, const struct table *table,
-		      const struct pme_remap *exception, struct pme_range piece,
-		      struct pme_steps *ret)
+static int say_missing(const struct pme_dev *upper, const struct pme_dm_line *line,
+		       struct pme_range piece, struct pme_steps *ret)
 {
-	const struct pme_dev *lower = pme_dm_lower(upper, exception ? table->store : table->origin);
-	uint64_t to = piece.start;
+	return pme_steps_unknown(ret, piece, kind_of(line), "a device below %s is missing",
+				 pme_dev_label(upper));
+}
 
-	if (exception)
-		to = exception->place * s->store.chunk + piece.start % s->store.chunk;
+/* A piece without an exception. */
+static int origin_down(const struct snapshot *s, const struct pme_dev *upper,
+		       const struct pme_dm_line *line, dev_t origin, struct pme_range piece,
+		       struct pme_steps *ret)
+{
+	const struct pme_dev *lower = pme_dm_lower(upper, origin);
+
 	if (!lower)
-		return pme_steps_unknown(ret, piece, kind_of(line), "a device below %s is missing",
-					 pme_dev_label(upper));
-	if (exception && s->merging)
-		return pme_steps_doubt(ret, piece, lower, to, kind_of(line), "a merge into %s runs",
-				       pme_dev_label(upper));
-	if (!exception && s->store.unread > 0)
-		return pme_steps_doubt(ret, piece, lower, to, kind_of(line),
-				       "%" PRIu64 " exceptions of %s cannot be read",
-				       s->store.unread, pme_dev_label(upper));
-	return pme_steps_lead(ret, piece, lower, to, kind_of(line));
+		return say_missing(upper, line, piece, ret);
+	if (s->store.unread == 0)
+		return pme_steps_lead(ret, piece, lower, piece.start, kind_of(line));
+	return pme_steps_doubt(ret, piece, lower, piece.start, kind_of(line),
+			       "%" PRIu64 " exceptions of %s cannot be read", s->store.unread,
+			       pme_dev_label(upper));
+}
+
+/* A piece with an exception: in the store; in a merge perhaps back on the origin already. */
+static int store_down(const struct snapshot *s, const struct pme_dev *upper,
+		      const struct pme_dm_line *line, const struct table *table, uint64_t place,
+		      struct pme_range piece, struct pme_steps *ret)
+{
+	const struct pme_dev *store = pme_dm_lower(upper, table->store);
+	const struct pme_dev *origin = pme_dm_lower(upper, table->origin);
+	uint64_t to = place * s->store.chunk + piece.start % s->store.chunk;
+	int r;
+
+	if (!store || (s->merging && !origin))
+		return say_missing(upper, line, piece, ret);
+	if (!s->merging)
+		return pme_steps_lead(ret, piece, store, to, kind_of(line));
+	r = pme_steps_doubt(ret, piece, store, to, kind_of(line), "a merge into %s runs",
+			    pme_dev_label(upper));
+	if (r < 0)
+		return r;
+	return pme_steps_doubt(ret, piece, origin, piece.start, kind_of(line),
+			       "a merge into %s runs", pme_dev_label(upper));
 }
 
 static int snapshot_down(struct pme_stack *stack, const struct pme_dev *upper,
@@ -373,7 +394,10 @@ static int snapshot_down(struct pme_stack *stack, const struct pme_dev *upper,
 		struct pme_range piece = pme_remaps_block_piece(
 			&s->store.exceptions, s->store.chunk, at, end, &exception);
 
-		r = piece_down(s, upper, line, &table, exception, piece, ret);
+		if (exception)
+			r = store_down(s, upper, line, &table, exception->place, piece, ret);
+		else
+			r = origin_down(s, upper, line, table.origin, piece, ret);
 		at += piece.length;
 	}
 	return r;

@@ -349,7 +349,7 @@ static char *say_held(const struct pme_dev *pool, uint64_t block, bool perhaps_o
 				  "releases it",
 				  name,
 				  perhaps_ours ? "somebody else or a pmemctl that was killed"
-					       : "somebody else",
+					       : "somebody else, or since a crash of the machine",
 				  where, pool->name, RELEASE)
 		     : NULL;
 }
@@ -374,9 +374,18 @@ static int clear_the_way(struct pme_thin_hold *hold, uint64_t held, char **ret_w
 static int prepare(struct pme_thin_hold *hold, char **ret_why)
 {
 	const char *name = pme_dev_label(hold->pool);
+	const struct pme_dev *suspended = pme_dev_suspended(hold->topo, hold->pool);
 	struct pme_thin_status status = {0};
-	int r = identify(hold, &hold->identity);
+	int r;
 
+	if (suspended) {
+		*ret_why =
+			pme_printf("the map of thin pool %s cannot be read while %s is suspended: "
+				   "resume it, and scan again",
+				   name, pme_dev_label(suspended));
+		return -EAGAIN;
+	}
+	r = identify(hold, &hold->identity);
 	if (r == 0)
 		r = ask(hold, &status);
 	if (r < 0) {

@@ -74,8 +74,9 @@ static int read_held(const struct pme_topo *topo, const struct pme_dev *pool,
 	int r;
 
 	if (fd < 0) {
-		*ret_why = pme_printf("cannot open %s, the metadata of thin pool %s: %s",
-				      pme_dev_label(meta), pme_dev_label(pool), strerror(-fd));
+		*ret_why =
+			pme_printf("cannot open %s, the metadata of thin pool %s: %s",
+				   pme_dev_label(meta), pme_dev_label(pool), pme_media_error(fd));
 		return fd;
 	}
 	r = pme_thin_map_read(&reader, status->held, block_size, status->data_blocks, ret, &what,

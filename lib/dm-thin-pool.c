@@ -11,6 +11,7 @@
 #include "dm-params.h"
 #include "dm-thin-map.h"
 #include "layer.h"
+#include "rest-lvm.h"
 
 /* Is thin device @id of @pool active? */
 static bool is_active(const struct pme_dev *pool, uint32_t id)
@@ -28,15 +29,28 @@ static bool is_active(const struct pme_dev *pool, uint32_t id)
 	return false;
 }
 
-static int say_inactive(const struct pme_dev *pool, const struct pme_thin_run *run,
-			uint64_t block_size, struct pme_range part, struct pme_steps *ret)
+/* By the name that LVM would activate it by; other pools have only numbers. */
+static int say_inactive(struct pme_stack *stack, const struct pme_dev *pool,
+			const struct pme_thin_run *run, uint64_t block_size, struct pme_range part,
+			struct pme_steps *ret)
 {
 	uint64_t at = (run->block - run->data) * block_size + part.start; /* wraps back */
+	_cleanup_free_ char *name = NULL;
+	int r = pme_lvm_thin_name(stack, pool, run->dev, &name);
 
-	return pme_steps_unknown(ret, part, pme_dm_thin_pool.kind,
-				 "thin device %" PRIu32 " of thin pool %s is not active (its bytes "
-				 "%" PRIu64 " to %" PRIu64 ")",
-				 run->dev, pme_dev_label(pool), at, at + part.length - 1);
+	if (r < 0)
+		return r;
+	if (!name)
+		return pme_steps_unknown(ret, part, pme_dm_thin_pool.kind,
+					 "thin device %" PRIu32 " of thin pool %s is not active "
+					 "(its bytes %" PRIu64 " to %" PRIu64 ")",
+					 run->dev, pme_dev_label(pool), at, at + part.length - 1);
+	return pme_steps_unknown(
+		ret, part, pme_dm_thin_pool.kind,
+		"thin volume %s (device %" PRIu32 " of thin pool %s) is not active "
+		"(its bytes %" PRIu64 " to %" PRIu64 "): lvchange -ay -K %s, and "
+		"scan again",
+		name, run->dev, pme_dev_label(pool), at, at + part.length - 1, name);
 }
 
 static int say_free(const struct pme_dev *pool, uint64_t block_size, struct pme_range part,
@@ -54,8 +68,8 @@ static int say_free(const struct pme_dev *pool, uint64_t block_size, struct pme_
 }
 
 /* Owners of @range, a part of the data device that the pool has. */
-static int owners_up(const struct pme_thin_map *map, const struct pme_dev *pool,
-		     struct pme_range range, struct pme_steps *ret)
+static int owners_up(struct pme_stack *stack, const struct pme_thin_map *map,
+		     const struct pme_dev *pool, struct pme_range range, struct pme_steps *ret)
 {
 	_cleanup_(pme_range_list_done) struct pme_range_list active = {0}, owned = {0}, rest = {0};
 	uint64_t bs = map->block_size, end = (pme_range_end(range) - 1) / bs + 1;
@@ -73,7 +87,7 @@ static int owners_up(const struct pme_thin_map *map, const struct pme_dev *pool,
 		r = pme_range_list_add(&owned, part.start, part.length);
 		if (r == 0)
 			r = leads ? pme_range_list_add(&active, part.start, part.length)
-				  : say_inactive(pool, run, bs, part, ret);
+				  : say_inactive(stack, pool, run, bs, part, ret);
 	}
 	pme_range_list_normalize(&active);
 	pme_range_list_normalize(&owned);
@@ -100,7 +114,7 @@ static int data_up(struct pme_stack *stack, const struct pme_dev *pool,
 		if (r == -ENOMEM)
 			return r;
 		r = r < 0 ? pme_steps_unknown(ret, part, pme_dm_thin_pool.kind, "%s", why)
-			  : owners_up(map, pool, part, ret);
+			  : owners_up(stack, map, pool, part, ret);
 		if (r < 0)
 			return r;
 	}

@@ -192,7 +192,7 @@ static int load_superblock(struct pme_stack *stack, const struct pme_dev *dev,
 			       (v.hash_start - 1) * v.hash_block);
 	if (r < 0 && r != -ENOMEM)
 		*ret_why = pme_printf("cannot read the superblock of %s on %s: %s",
-				      pme_dev_label(dev), pme_dev_label(hash), strerror(-r));
+				      pme_dev_label(dev), pme_dev_label(hash), pme_media_error(r));
 	if (r < 0)
 		return r;
 	found = malloc(sizeof(*found));

@@ -82,7 +82,7 @@ static int ask(struct pme_stack *stack, const struct pme_dev *dev, const struct 
 	if (r < 0) {
 		if (r != -ENOMEM)
 			*ret_why = pme_printf("cannot ask for the state of writecache %s: %s",
-					      pme_dev_label(dev), strerror(-r));
+					      pme_dev_label(dev), pme_media_error(r));
 		return r;
 	}
 	words.params = status;
@@ -123,7 +123,7 @@ static int read_table(struct pme_stack *stack, const struct pme_dev *dev,
 		r = -EINVAL;
 	if (r < 0 && r != -ENOMEM)
 		*ret_why = pme_printf("cannot read the table of writecache %s: %s",
-				      pme_dev_label(dev), strerror(-r));
+				      pme_dev_label(dev), pme_media_error(r));
 	ret->start = params->start;
 	ret->data = params->start + ret->table.data;
 	return r < 0 ? r : 0;

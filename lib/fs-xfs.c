@@ -224,12 +224,7 @@ static void tell_unknown(const struct pass *pass, const struct pme_fs_result *re
 		unknown += result->owners[i].kind == PME_OWNER_UNKNOWN;
 	for (size_t i = 0; i < result->n_files; i++)
 		unnamed += !result->files[i]->paths_complete;
-	if (unknown > 0 && !pass->view.knows_owners && pass->view.role == PME_FS_DATA)
-		pme_log_incomplete(pass->log, subject_of(pass->fs),
-				   "cannot tell the owner of %zu "
-				   "ranges: %s",
-				   unknown, pme_xfs_unknown_reason(&pass->view));
-	else if (unknown > 0)
+	if (unknown > 0)
 		pme_log_incomplete(pass->log, subject_of(pass->fs),
 				   "cannot tell the owner of %zu "
 				   "ranges: each has its own reason",

@@ -19,7 +19,10 @@ struct pme_md_member {
 	uint64_t offset; /* bytes of @dev in front of its data area */
 	uint64_t size;	 /* bytes of its data area that the array uses: a multiple of the chunk */
 	uint64_t synced; /* it is in sync below this byte of its data area; md reads nothing else */
-	bool vague;	 /* being rebuilt, and nobody says how far */
+	bool vague;	 /* being rebuilt, and nobody says how far md reads it */
+	/* Of a vague one: it is rebuilt below @rebuilt at least, and not read behind. */
+	bool counted;
+	uint64_t rebuilt;		  /* byte of its data area */
 	const struct pme_range_list *bad; /* bytes of @dev that md itself calls bad, or NULL */
 };
 

@@ -58,7 +58,7 @@ static int load_areas(struct pme_stack *stack, const struct pme_dev *dev,
 		*ret = pme_take_ptr(areas);
 	else
 		*ret_why = pme_printf("cannot read the md superblock of %s: %s", pme_dev_label(dev),
-				      strerror(-r));
+				      pme_media_error(r));
 	return r;
 }
 

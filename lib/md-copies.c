@@ -38,6 +38,8 @@ static uint64_t member_alike(const struct pme_md_member *member, uint64_t at, ui
 		return length;
 	if (at < member->synced)
 		length = pme_min(length, member->synced - at);
+	if (member->counted && at < member->rebuilt)
+		length = pme_min(length, member->rebuilt - at);
 	for (size_t i = 0; member->bad && i < member->bad->count; i++) {
 		struct pme_range bad = member->bad->items[i];
 
@@ -64,6 +66,18 @@ const char *pme_md_disagreement(const struct pme_md_geometry *geo)
 	return geo->disagree ? geo->disagree : "is not known to be in sync";
 }
 
+/* Is the byte @at one that md cannot read yet, although nobody says how far it does? */
+static bool is_behind(const struct pme_md_member *member, uint64_t at)
+{
+	return member->vague && member->counted && at >= member->rebuilt;
+}
+
+/* Is the byte @at rebuilt, although nobody says whether md reads it already? */
+static bool is_rebuilt(const struct pme_md_member *member, uint64_t at)
+{
+	return member->vague && member->counted && at < member->rebuilt;
+}
+
 int pme_md_say_unread(const struct pme_md_geometry *geo, const struct pme_md_member *member,
 		      struct pme_range range, struct pme_steps *ret)
 {
@@ -71,6 +85,12 @@ int pme_md_say_unread(const struct pme_md_geometry *geo, const struct pme_md_mem
 	const char *label = pme_dev_label(geo->array);
 	int r;
 
+	if (is_behind(member, range.start)) {
+		r = pme_steps_owner(ret, from, geo->level->kind, PME_OWNER_UNUSED,
+				    "%s reads nothing here yet: %s is being rebuilt", label,
+				    pme_dev_label(member->dev));
+		return r < 0 ? r : 1;
+	}
 	if (member->vague || range.start < member->synced)
 		return 0;
 	if (member->synced == 0)
@@ -96,7 +116,8 @@ int pme_md_lead_copied(const struct pme_md_geometry *geo, const struct pme_md_me
 
 	if (!copies)
 		return -ENOMEM;
-	if (member->vague)
+	/* with enough other copies it does not matter whether md reads it already */
+	if (member->vague && !(is_rebuilt(member, piece->at) && copies->count >= copies->need))
 		return pme_steps_doubt(ret, from, geo->array, to, geo->level->kind,
 				       "%s is being rebuilt, and nobody knows whether %s reads it "
 				       "here already",
@@ -205,11 +226,11 @@ static int leg_down(const struct pme_md_geometry *geo, const struct pme_md_membe
 	struct pme_range range = {at, part->length},
 			 from = {geo->range.start + part->x, part->length};
 
-	if (member->dev && member->vague)
+	if (member->dev && member->vague && !is_behind(member, at) && !is_rebuilt(member, at))
 		return pme_steps_doubt(ret, from, member->dev,
 				       pme_md_on_device(member, range).start, geo->level->kind,
 				       "%s is being rebuilt", pme_dev_label(member->dev));
-	if (!pme_md_vouches(member, at))
+	if (!pme_md_vouches(member, at) && !(member->dev && is_rebuilt(member, at)))
 		return 0;
 	if (!part->agreed && !alone)
 		return pme_steps_doubt(ret, from, member->dev,

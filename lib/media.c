@@ -24,6 +24,8 @@ static int open_dev(const struct pme_topo *topo, const struct pme_dev *dev, int 
 
 	if (!path)
 		return -ENOMEM;
+	if (pme_dev_suspended(topo, dev))
+		return -EAGAIN;
 	fd = pme_os_open(topo->os, path, O_RDONLY | O_NONBLOCK | flags);
 	if (fd < 0)
 		return fd;
@@ -83,6 +85,11 @@ int pme_media_read(int fd, void *buf, size_t size, uint64_t offset)
 		r = read_piece(fd, end, bounce, out + done, piece, offset + done);
 	}
 	return r < 0 ? r : 0;
+}
+
+const char *pme_media_error(int error)
+{
+	return error == -EAGAIN ? "it is suspended, or lies on a device that is" : strerror(-error);
 }
 
 int pme_media_read_dev(const struct pme_topo *topo, const struct pme_dev *dev, void *buf,

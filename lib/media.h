@@ -8,7 +8,10 @@
 
 #include "topo.h"
 
-/* A descriptor on @dev, checked to be that device; or -errno.  Close it before anything waits. */
+/*
+ * A descriptor on @dev, checked to be that device; or -errno, -EAGAIN when reads would wait for a
+ * suspended device.  Close it before anything waits.
+ */
 int pme_media_open(const struct pme_topo *topo, const struct pme_dev *dev);
 
 /*
@@ -22,6 +25,9 @@ int pme_media_open_cached(const struct pme_topo *topo, const struct pme_dev *dev
  * -ENODATA when the device ends before, or -errno.
  */
 int pme_media_read(int fd, void *buf, size_t size, uint64_t offset);
+
+/* strerror() for errors of these, and of pme_dm_status(). */
+const char *pme_media_error(int error);
 
 /* Open, read, close. */
 int pme_media_read_dev(const struct pme_topo *topo, const struct pme_dev *dev, void *buf,

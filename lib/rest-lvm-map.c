@@ -187,7 +187,7 @@ static int load(struct pme_stack *stack, const struct pme_dev *dev, const struct
 	if (r < 0) {
 		*ret_why = pme_printf("the label of LVM physical volume %s cannot be read: %s: see "
 				      "pvs --segments",
-				      pme_dev_label(dev), strerror(-r));
+				      pme_dev_label(dev), pme_media_error(r));
 		return r;
 	}
 	*ret = pme_take_ptr(map);
@@ -196,6 +196,7 @@ static int load(struct pme_stack *stack, const struct pme_dev *dev, const struct
 
 const struct pme_map_kind pme_lvm_map_kind = {.load = load, .done = done};
 
+/* Sets *@ret when the group has a name for it: 0, -ENOMEM. */
 static int name_thin(const struct pme_lvm_vg *vg, const char *pool_id, uint64_t device_id,
 		     char **ret)
 {
@@ -208,38 +209,53 @@ static int name_thin(const struct pme_lvm_vg *vg, const char *pool_id, uint64_t 
 		if (pool == PME_LVM_NONE || !is_id(pool_id, vg->lvs[pool].id))
 			continue;
 		*ret = pme_printf("%s/%s", vg->name, lv->name);
-		return *ret ? 1 : -ENOMEM;
+		return *ret ? 0 : -ENOMEM;
 	}
 	return 0;
+}
+
+/* @ids: of a group, and more behind it.  Is @dev a volume of that group? */
+static bool is_of_group(const struct pme_dev *dev, const char *ids)
+{
+	return dev->kind == PME_DEV_DM && dev->uuid &&
+	       strncmp(dev->uuid, LVM_UUID, strlen(LVM_UUID)) == 0 &&
+	       strncmp(dev->uuid + strlen(LVM_UUID), ids, PME_LVM_ID) == 0;
+}
+
+/* Ask the first physical volume below @dev that knows its group: 1, 0 none does, -ENOMEM. */
+static int name_below(struct pme_stack *stack, const struct pme_dev *dev, const char *ids,
+		      uint64_t device_id, char **ret)
+{
+	const struct pme_lvm_map *lvm;
+	const void *map;
+	const char *why;
+	int r = 0;
+
+	if (is_of_group(dev, ids)) {
+		for (size_t i = 0; r == 0 && i < dev->n_lowers; i++)
+			r = name_below(stack, dev->lowers[i], ids, device_id, ret);
+		return r;
+	}
+	r = pme_map_get(stack, &pme_lvm_map_kind, dev, NULL, &map, &why);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	lvm = map;
+	if (!lvm->in_group || !is_id(ids, lvm->vg.id))
+		return 0;
+	r = name_thin(&lvm->vg, ids + PME_LVM_ID, device_id, ret);
+	return r < 0 ? r : 1;
 }
 
 int pme_lvm_thin_name(struct pme_stack *stack, const struct pme_dev *pool, uint64_t device_id,
 		      char **ret)
 {
 	const char *ids = pool->uuid;
-	int r = 0;
+	int r;
 
 	*ret = NULL;
 	if (!ids || strncmp(ids, LVM_UUID, strlen(LVM_UUID)) != 0 ||
 	    strlen(ids) < strlen(LVM_UUID) + 2 * PME_LVM_ID)
 		return 0;
-	ids += strlen(LVM_UUID);
-	for (size_t i = 0; r == 0 && i < stack->topo->n_devs; i++) {
-		const struct pme_dev *dev = stack->topo->devs[i];
-		const void *found;
-		const char *why;
-
-		if (!is_candidate(dev))
-			continue;
-		r = pme_map_get(stack, &pme_lvm_map_kind, dev, NULL, &found, &why);
-		if (r == 0) {
-			const struct pme_lvm_map *map = found;
-
-			if (map->in_group && is_id(ids, map->vg.id))
-				r = name_thin(&map->vg, ids + PME_LVM_ID, device_id, ret);
-		} else if (r != -ENOMEM) {
-			r = 0;
-		}
-	}
+	r = name_below(stack, pool, ids + strlen(LVM_UUID), device_id, ret);
 	return r < 0 ? r : 0;
 }

@@ -118,8 +118,8 @@ struct pme_lvm_map {
 extern const struct pme_map_kind pme_lvm_map_kind;
 
 /*
- * "vg/lv" of the thin volume @device_id of the pool on dm device @pool, active or not, in
- * *@ret; NULL there when LVM has none.  0, -ENOMEM.
+ * "vg/lv" of thin device @device_id of the dm device @pool, whether active or not, in *@ret; NULL
+ * there when LVM has none.  0, -ENOMEM.
  */
 int pme_lvm_thin_name(struct pme_stack *stack, const struct pme_dev *pool, uint64_t device_id,
 		      char **ret);

@@ -139,7 +139,7 @@ static const char *why_bad(const struct table *table)
 	case -EBADMSG:
 		return "the checksum of its entries is wrong";
 	default:
-		return strerror(-table->error);
+		return pme_media_error(table->error);
 	}
 }
 

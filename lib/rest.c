@@ -297,6 +297,16 @@ static int end_btt(const struct rest *rest)
 	return r;
 }
 
+static int end_suspended(const struct rest *rest)
+{
+	const struct pme_dev *suspended = pme_dev_suspended(rest->topo, rest->dev);
+
+	return end_unknown(rest, pme_printf("cannot find out what is on %s while %s is suspended: "
+					    "resume it, and scan again",
+					    pme_dev_label(rest->dev),
+					    pme_dev_label(suspended ? suspended : rest->dev)));
+}
+
 static int end_probed(const struct rest *rest)
 {
 	bool partitioned = has_partitions(rest->dev);
@@ -310,6 +320,8 @@ static int end_probed(const struct rest *rest)
 	probe = pme_stack_probe(rest->stack, rest->dev, &error);
 	if (!probe)
 		return -ENOMEM;
+	if (error == -EAGAIN)
+		return end_suspended(rest);
 	if (error < 0)
 		return end_unknown(rest, pme_printf("cannot find out what is on %s: %s",
 						    pme_dev_label(rest->dev), strerror(-error)));

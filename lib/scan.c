@@ -76,14 +76,35 @@ static int answer_unknown(struct pme_reached_fs *reached, const char *reason)
 	return 0;
 }
 
+/* The suspended device that a question to @fs would wait for, or NULL. */
+static const struct pme_dev *suspended_below(const struct pme_scan *scan, const struct pme_fs *fs)
+{
+	static const enum pme_fs_role roles[] = {PME_FS_DATA, PME_FS_LOG, PME_FS_REALTIME};
+	const struct pme_dev *found = NULL;
+
+	for (size_t i = 0; !found && i < PME_ARRAY_SIZE(roles); i++) {
+		const struct pme_dev *dev = pme_topo_fs_device(scan->topo, fs->mounts[0], roles[i]);
+
+		if (dev)
+			found = pme_dev_suspended(scan->topo, dev);
+	}
+	return found;
+}
+
 static int resolve_fs(struct pme_scan *scan, struct pme_reached_fs *reached, struct pme_log *log)
 {
+	const struct pme_dev *suspended = suspended_below(scan, &reached->fs);
 	const struct pme_fs_kind *kind = pme_fs_kind_of(reached->fs.type);
 	_cleanup_free_ char *reason = NULL;
 	int r;
 
 	pme_range_list_normalize(&reached->ranges);
-	if (kind) {
+	if (suspended) {
+		reason = pme_printf("cannot ask the %s filesystem mounted at %s while %s is "
+				    "suspended: resume it, and scan again",
+				    reached->fs.type, reached->fs.mounts[0]->target,
+				    pme_dev_label(suspended));
+	} else if (kind) {
 		r = kind->resolve(scan->topo, &reached->fs, &reached->ranges, log,
 				  &reached->result);
 		if (r == 0 || r == -ENOMEM)
@@ -214,14 +235,14 @@ static void note_unknowns(const struct pme_findings *findings, struct pme_log *l
  * Everything that is known to be bad decides which copies can be read, also what was not asked
  * about: the kernel's lists of every disk besides the ranges of the user.
  */
-static int learn_bad(struct pme_scan *scan)
+static int learn_bad(struct pme_scan *scan, bool has_every)
 {
 	_cleanup_(pme_selection_done) struct pme_selection every = {0};
 	_cleanup_(pme_log_done) struct pme_log quiet = {0};
 	_cleanup_(pme_bads_done) struct pme_bads listed = {0};
-	int r = pme_select(scan->topo, NULL, 0, &quiet, &every);
+	int r = has_every ? 0 : pme_select(scan->topo, NULL, 0, &quiet, &every);
 
-	if (r == 0)
+	if (r == 0 && !has_every)
 		r = pme_source_kernel(scan->topo, &every, &quiet, &listed);
 	for (size_t i = 0; r == 0 && i < listed.count; i++)
 		r = pme_stack_add_bad(&scan->stack, listed.items[i].dev, listed.items[i].range);
@@ -245,11 +266,12 @@ static int climb_all(struct pme_scan *scan, struct pme_tops *tops, size_t *ends)
 	return 0;
 }
 
-static int make_findings(struct pme_scan *scan, struct pme_log *log)
+/* @has_every: the kernel's list of every disk is what was asked about. */
+static int make_findings(struct pme_scan *scan, bool has_every, struct pme_log *log)
 {
 	_cleanup_(pme_tops_done) struct pme_tops tops = {0};
 	_cleanup_free_ size_t *ends = calloc(scan->bads.count + 1, sizeof(*ends));
-	int r = ends ? learn_bad(scan) : -ENOMEM;
+	int r = ends ? learn_bad(scan, has_every) : -ENOMEM;
 
 	if (r == 0)
 		r = climb_all(scan, &tops, ends);
@@ -306,7 +328,7 @@ int pme_scan_snapshot(const struct pme_scan_args *args, struct pme_log *log, str
 	if (r == 0)
 		r = pme_bads_merge(&scan->bads);
 	if (r == 0 && !args->only_kernel_lists)
-		r = make_findings(scan, log);
+		r = make_findings(scan, !by_user && args->n_selectors == 0, log);
 	if (r < 0 && !log->failed)
 		pme_log_add(log, PME_ERROR, "scan", "cannot go on: %s", strerror(-r));
 	return r;
@@ -353,10 +375,21 @@ static const struct pme_dev *changed_dev(const struct pme_scan *scan,
 	return NULL;
 }
 
+/* What is needed of a second snapshot to compare these devices. */
+static int load_again(const struct pme_os *os, const struct pme_dev_list *devs,
+		      struct pme_topo **ret)
+{
+	_cleanup_(pme_log_done) struct pme_log quiet = {0};
+
+	for (size_t i = 0; i < devs->count; i++)
+		if (!pme_dev_same_in_part(devs->items[i]))
+			return pme_topo_load(os, &quiet, ret);
+	return pme_topo_load_again(os, &quiet, ret);
+}
+
 /* 1 the stack has changed under the scan, and @log says so; 0 it has not; -errno. */
 static int has_changed(const struct pme_os *os, const struct pme_scan *scan, struct pme_log *log)
 {
-	_cleanup_(pme_log_done) struct pme_log quiet = {0};
 	_cleanup_(pme_dev_list_done) struct pme_dev_list devs = {0};
 	const struct pme_dev *dev;
 	struct pme_topo *now;
@@ -364,7 +397,7 @@ static int has_changed(const struct pme_os *os, const struct pme_scan *scan, str
 
 	if (r < 0 || devs.count == 0)
 		return r;
-	r = pme_topo_load(os, &quiet, &now);
+	r = load_again(os, &devs, &now);
 	if (r < 0)
 		return r;
 	dev = changed_dev(scan, &devs, now);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#define DEPTH 64
 #define CONTROL "dev/mapper/control"
 #define CONTROL_DEVNO makedev(10, 236) /* include/linux/miscdevice.h: MAPPER_CTRL_MINOR */
 
@@ -100,7 +101,7 @@ static int copy_table(struct dm_task *task, struct pme_dev *dev)
 	return 0;
 }
 
-static int ask_table(struct dm_task *task, const struct pme_dev *dev)
+static int ask_table(struct dm_task *task, struct pme_dev *dev)
 {
 	struct dm_info info = {0};
 	int error;
@@ -115,6 +116,7 @@ static int ask_table(struct dm_task *task, const struct pme_dev *dev)
 	}
 	if (!dm_task_get_info(task, &info))
 		return -EIO;
+	dev->suspended = info.suspended || info.internal_suspend;
 	return info.exists ? 0 : -ENXIO;
 }
 
@@ -167,6 +169,32 @@ static int load_tables(struct pme_topo *topo, struct pme_log *log)
 			r = load_table(topo->devs[i], log);
 	dm_lib_release(); /* closes the control node */
 	return r;
+}
+
+/* Files of loop devices may close a cycle; deeper than the climb nobody looks. */
+static const struct pme_dev *find_suspended(const struct pme_topo *topo, const struct pme_dev *dev,
+					    int depth)
+{
+	const struct pme_dev *found = dev->suspended ? dev : NULL, *lower;
+
+	if (found || depth == 0)
+		return found;
+	for (size_t i = 0; !found && i < dev->n_lowers; i++)
+		found = find_suspended(topo, dev->lowers[i], depth - 1);
+	if (!found && dev->loop && dev->loop->file_devno) {
+		lower = pme_topo_dev_by_devno(topo, dev->loop->file_devno);
+		if (lower)
+			found = find_suspended(topo, lower, depth - 1);
+	}
+	return found;
+}
+
+const struct pme_dev *pme_dev_suspended(const struct pme_topo *topo, const struct pme_dev *dev)
+{
+	for (size_t i = 0; i < topo->n_devs; i++)
+		if (topo->devs[i]->suspended)
+			return find_suspended(topo, dev, DEPTH);
+	return NULL;
 }
 
 int pme_topo_load_dm(struct pme_topo *topo, struct pme_log *log)

@@ -8,6 +8,10 @@
  * The surprise: every region holds seeds, idle namespaces and pfn, btt and dax devices of no size
  * that wait to be configured.  Seeds are nothing and are left out; what claims a namespace is found
  * from the namespace.
+ *
+ * Another one: for each list of devices libndctl waits, up to 5 s and more, until udev has nothing
+ * to do, which on a busy machine takes minutes; what udev does then is of no use here.  So its
+ * question is answered in the place of libudev.
  */
 #include "topo.h"
 
@@ -23,6 +27,13 @@
 static void say_nothing(struct ndctl_ctx *ctx, int priority, const char *file, int line,
 			const char *fn, const char *format, va_list args)
 {
+}
+
+struct udev_queue;
+__attribute__((visibility("default"))) int udev_queue_get_queue_is_empty(struct udev_queue *queue);
+int udev_queue_get_queue_is_empty(struct udev_queue *queue)
+{
+	return 1;
 }
 
 static uint64_t known(unsigned long long address)

@@ -120,6 +120,8 @@ int pme_dev_probe(const struct pme_topo *topo, const struct pme_dev *dev, struct
 
 	if (dev->kind == PME_DEV_REGION || dev->kind == PME_DEV_CHARDEV)
 		return -ENOTBLK;
+	if (pme_dev_suspended(topo, dev))
+		return -EAGAIN;
 	path = pme_dev_node(dev);
 	if (!path)
 		return -ENOMEM;

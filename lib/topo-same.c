@@ -3,7 +3,8 @@
  * Comparison of two snapshots; see topo-same.h.
  *
  * Devices are found again by name, and must then have the same number and sequence: a name can be
- * given to another device within the blink of an eye.
+ * given to another device within the blink of an eye.  A partial snapshot has no regions, and no
+ * identities; a namespace that is made anew has a disk with a new sequence number.
  */
 #include "topo-same.h"
 
@@ -86,27 +87,53 @@ static bool same_itself(const struct pme_topo *topo, const struct pme_dev *dev,
 {
 	return dev->kind == found->kind && dev->devno == found->devno && dev->size == found->size &&
 	       dev->diskseq == found->diskseq && dev->start == found->start &&
-	       dev->swap == found->swap && same_text(dev->identity, found->identity) &&
+	       dev->swap == found->swap && dev->suspended == found->suspended &&
+	       same_text(dev->uuid, found->uuid) && same_text(dev->alias, found->alias) &&
+	       (other->partial || same_text(dev->identity, found->identity)) &&
 	       same_table(dev, found) && same_array(dev->md, found->md) &&
 	       same_loop(dev->loop, found->loop) &&
 	       is_mounted(topo, dev) == is_mounted(other, found);
 }
 
-/* The snapshot has no cycles; deeper than the climb nobody looks. */
+#define DEPTH 64 /* the snapshot has no cycles; deeper than the climb nobody looks */
+
+static bool is_left_out(const struct pme_dev *dev, const struct pme_topo *other)
+{
+	return other->partial && dev->kind == PME_DEV_REGION;
+}
+
 static bool same_below(const struct pme_topo *topo, const struct pme_dev *dev,
 		       const struct pme_topo *other, int depth)
 {
 	const struct pme_dev *found = pme_topo_dev_by_name(other, dev->name);
+	size_t lowers = 0;
 
-	if (!found || !same_itself(topo, dev, other, found) || dev->n_lowers != found->n_lowers)
+	if (!found || !same_itself(topo, dev, other, found))
+		return false;
+	for (size_t i = 0; i < dev->n_lowers; i++) {
+		if (is_left_out(dev->lowers[i], other))
+			continue;
+		if (depth > 0 && !same_below(topo, dev->lowers[i], other, depth - 1))
+			return false;
+		lowers++;
+	}
+	return lowers == found->n_lowers;
+}
+
+static bool in_part(const struct pme_dev *dev, int depth)
+{
+	if (dev->kind == PME_DEV_CHARDEV || (dev->kind == PME_DEV_DISK && dev->diskseq == 0))
 		return false;
 	for (size_t i = 0; depth > 0 && i < dev->n_lowers; i++)
-		if (!same_below(topo, dev->lowers[i], other, depth - 1))
+		if (dev->lowers[i]->kind != PME_DEV_REGION && !in_part(dev->lowers[i], depth - 1))
 			return false;
 	return true;
 }
 
-#define DEPTH 64
+bool pme_dev_same_in_part(const struct pme_dev *dev)
+{
+	return dev->kind != PME_DEV_REGION && in_part(dev, DEPTH);
+}
 
 bool pme_dev_same(const struct pme_topo *topo, const struct pme_dev *dev,
 		  const struct pme_topo *other)

@@ -239,18 +239,18 @@ static int load_parts(struct pme_topo *topo, struct pme_log *log)
 		r = load_md_arrays(topo, log);
 	if (r == 0)
 		r = pme_topo_load_dm(topo, log);
-	if (r == 0)
+	if (r == 0 && !topo->partial)
 		r = pme_topo_load_nd(topo, log);
 	if (r == 0)
 		r = pme_topo_load_loops(topo, log);
-	if (r == 0)
+	if (r == 0 && !topo->partial)
 		r = pme_topo_identify(topo, log);
 	if (r == 0)
 		r = pme_topo_load_mounts(topo, log);
 	return r;
 }
 
-int pme_topo_load(const struct pme_os *os, struct pme_log *log, struct pme_topo **ret)
+static int load(const struct pme_os *os, bool partial, struct pme_log *log, struct pme_topo **ret)
 {
 	struct pme_topo *topo = calloc(1, sizeof(*topo));
 	int r;
@@ -258,6 +258,7 @@ int pme_topo_load(const struct pme_os *os, struct pme_log *log, struct pme_topo 
 	if (!topo)
 		return -ENOMEM;
 	topo->os = os;
+	topo->partial = partial;
 	r = load_parts(topo, log);
 	if (r < 0) {
 		pme_topo_free(topo);
@@ -265,6 +266,16 @@ int pme_topo_load(const struct pme_os *os, struct pme_log *log, struct pme_topo 
 	}
 	*ret = topo;
 	return 0;
+}
+
+int pme_topo_load(const struct pme_os *os, struct pme_log *log, struct pme_topo **ret)
+{
+	return load(os, false, log, ret);
+}
+
+int pme_topo_load_again(const struct pme_os *os, struct pme_log *log, struct pme_topo **ret)
+{
+	return load(os, true, log, ret);
 }
 
 static void free_region(struct pme_region *region)

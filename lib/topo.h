@@ -123,6 +123,7 @@ struct pme_dev {
 	const struct pme_dev **lowers;
 	size_t n_lowers, alloc_lowers;
 	bool swap; /* an active swap area */
+	bool suspended; /* of kind DM: reads and writes wait until it is resumed */
 	bool mark; /* private to pme_topo_add_edge() */
 };
 
@@ -153,7 +154,8 @@ struct pme_topo {
 	size_t n_mounts, alloc_mounts;
 	struct pme_swap_file *swap_files;
 	size_t n_swap_files, alloc_swap_files;
-	void *nd; /* libndctl context, or NULL */
+	void *nd;     /* libndctl context, or NULL */
+	bool partial; /* made by pme_topo_load_again() */
 };
 
 /*
@@ -162,6 +164,11 @@ struct pme_topo {
  * errors of the call.
  */
 int pme_topo_load(const struct pme_os *os, struct pme_log *log, struct pme_topo **ret);
+/*
+ * The same again, only to be compared with an earlier one (topo-same.h): without what libndctl
+ * knows, which is most of the work, and without identities.  It has no regions and namespaces.
+ */
+int pme_topo_load_again(const struct pme_os *os, struct pme_log *log, struct pme_topo **ret);
 struct pme_topo *pme_topo_free(struct pme_topo *topo); /* NULL is fine; returns NULL */
 
 /* Look-ups: the object, or NULL. */
@@ -211,10 +218,17 @@ int pme_topo_dimms_at(const struct pme_topo *topo, const struct pme_region *regi
 /*
  * What is on the device: reads it with libblkid.  An empty result is no error.  -errno: -EMLINK
  * when the signatures of several kinds contradict each other, -EIO when bad sectors hide the
- * answer, -ENOTBLK for what is no block device.
+ * answer, -ENOTBLK for what is no block device, -EAGAIN when reads would wait (see
+ * pme_dev_suspended()).
  */
 int pme_dev_probe(const struct pme_topo *topo, const struct pme_dev *dev, struct pme_probe *ret);
 void pme_probe_done(struct pme_probe *probe);
+
+/*
+ * The suspended device that reads of @dev would wait for: itself, or one below it, also below the
+ * file of a loop device; or NULL.
+ */
+const struct pme_dev *pme_dev_suspended(const struct pme_topo *topo, const struct pme_dev *dev);
 
 /* "dev/pmem0": its node below the root; allocated, NULL without memory. */
 char *pme_dev_node(const struct pme_dev *dev);

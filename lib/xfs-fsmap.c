@@ -153,6 +153,11 @@ int pme_xfs_piece_compare(const struct pme_xfs_piece *a, const struct pme_xfs_pi
 	return 0;
 }
 
+bool pme_xfs_piece_is_unknown(const struct pme_xfs_piece *piece)
+{
+	return (piece->flags & FMR_OF_SPECIAL_OWNER) && piece->owner == FMR_OWN_UNKNOWN;
+}
+
 static int by_identity(const void *a, const void *b)
 {
 	const struct pme_xfs_piece *p = a, *q = b;

@@ -47,6 +47,9 @@ int pme_xfs_fsmap_read(int fd, dev_t dev, struct pme_range window, struct pme_xf
 int pme_xfs_fsmap_pieces(const struct pme_xfs_records *records, struct pme_range bad, uint64_t rest,
 			 struct pme_xfs_pieces *ret);
 
+/* In use, and no more is known. */
+bool pme_xfs_piece_is_unknown(const struct pme_xfs_piece *piece);
+
 /* Total order: by range.start first. */
 int pme_xfs_piece_compare(const struct pme_xfs_piece *a, const struct pme_xfs_piece *b);
 

@@ -59,6 +59,17 @@ static bool is_sane(const struct xfs_fsop_geom *raw)
 	       raw->rtextsize <= UINT32_MAX / raw->blocksize;
 }
 
+/* The byte of a block whose number is AG number and block in the AG, as bit fields; 0 is none. */
+static uint64_t block_place(const struct xfs_fsop_geom *raw, uint64_t block)
+{
+	unsigned int bits = log2_up(raw->agblocks);
+	uint64_t ag = block >> bits, in_ag = block & ((1ULL << bits) - 1);
+
+	if (ag >= raw->agcount || in_ag >= raw->agblocks)
+		return 0;
+	return (ag * raw->agblocks + in_ag) * raw->blocksize;
+}
+
 int pme_xfs_geo_read(int fd, struct pme_xfs_geo *ret)
 {
 	struct xfs_fsop_geom raw = {0};
@@ -76,6 +87,7 @@ int pme_xfs_geo_read(int fd, struct pme_xfs_geo *ret)
 		.ag_count = raw.agcount,
 		.agino_bits = log2_up(raw.agblocks) + log2_up(raw.blocksize / raw.inodesize),
 		.size = raw.datablocks * raw.blocksize,
+		.log_start = block_place(&raw, raw.logstart),
 		.log_size = (uint64_t)raw.logblocks * raw.blocksize,
 		.rt_size = raw.rtblocks * raw.blocksize,
 		.rt_extent = raw.rtextsize * raw.blocksize,
@@ -101,6 +113,13 @@ void pme_xfs_geo_inodes(const struct pme_xfs_geo *geo, struct pme_range range, u
 	*ret_first = (ag << geo->agino_bits) + (range.start - ag_start) / geo->inode_size;
 	*ret_last =
 		(ag << geo->agino_bits) + (pme_range_end(range) - 1 - ag_start) / geo->inode_size;
+}
+
+uint64_t pme_xfs_geo_place(const struct pme_xfs_geo *geo, uint64_t ino)
+{
+	uint64_t ag = ino >> geo->agino_bits, slot = ino & ((1ULL << geo->agino_bits) - 1);
+
+	return ag * geo->ag_blocks * geo->block_size + slot * geo->inode_size;
 }
 
 /* One inode: 1 and *@ret, 0 when BULKSTAT has none from there on, -errno. */
@@ -145,6 +164,7 @@ int pme_xfs_inode_stat(int fd, struct pme_xfs_inode *inode)
 	inode->nlink = raw.bs_nlink;
 	inode->mode = raw.bs_mode;
 	inode->size = raw.bs_size;
+	inode->is_realtime = raw.bs_xflags & FS_XFLAG_REALTIME;
 	return 0;
 }
 

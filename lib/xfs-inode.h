@@ -18,6 +18,7 @@ struct pme_xfs_geo {
 	uint32_t ag_blocks, ag_count;
 	unsigned int agino_bits; /* bits of an inode number below the AG number */
 	uint64_t size;		 /* bytes of the data section */
+	uint64_t log_start;	 /* byte of the internal log; 0: it is external */
 	uint64_t log_size;	 /* bytes of the log */
 	uint64_t rt_size;	 /* bytes of the realtime section */
 	uint32_t rt_extent;	 /* bytes */
@@ -27,9 +28,10 @@ struct pme_xfs_geo {
 struct pme_xfs_inode {
 	uint64_t ino;
 	uint32_t gen, nlink, mode;
-	uint64_t size; /* bytes */
-	bool internal; /* BULKSTAT does not know it: no name, no mode */
-	int error;     /* -errno: it is there but cannot be read (bad media): no mode, no links */
+	uint64_t size;	  /* bytes */
+	bool internal;	  /* BULKSTAT does not know it: no name, no mode */
+	bool is_realtime; /* the data of a regular file lies on the realtime device */
+	int error; /* -errno: it is there but cannot be read (bad media): no mode, no links */
 };
 
 struct pme_xfs_inodes {
@@ -51,6 +53,9 @@ uint32_t pme_xfs_geo_ag(const struct pme_xfs_geo *geo, uint64_t at);
 /* The numbers of the first and the last inode whose core meets @range (inside one AG). */
 void pme_xfs_geo_inodes(const struct pme_xfs_geo *geo, struct pme_range range, uint64_t *ret_first,
 			uint64_t *ret_last);
+
+/* The byte of the data section where the core of the inode @ino begins. */
+uint64_t pme_xfs_geo_place(const struct pme_xfs_geo *geo, uint64_t ino);
 
 /* Fill in all but the number of the inode inode->ino: 0, or -errno when BULKSTAT does not work. */
 int pme_xfs_inode_stat(int fd, struct pme_xfs_inode *inode);

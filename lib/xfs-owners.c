@@ -46,14 +46,9 @@ static const char *const headers[] = {
 	"free list (AGFL)",
 };
 
-const char *pme_xfs_unknown_reason(const struct pme_xfs_view *view)
-{
-	if (!view->geo.has_rmap)
-		return "this XFS has no reverse map (made without rmapbt=1), so nobody knows the "
-		       "owner of a block: move the data to one made with mkfs.xfs -m rmapbt=1";
-	return "the kernel names owners of XFS blocks only to CAP_SYS_ADMIN: run as root, outside "
-	       "of containers";
-}
+#define NEEDS_PRIVILEGE                                                                      \
+	"the kernel names owners of XFS blocks only to CAP_SYS_ADMIN: run as root, outside " \
+	"of containers"
 
 static struct pme_file *make_file(const struct pme_xfs_inode *inode, dev_t devno)
 {
@@ -173,19 +168,22 @@ static const struct special *find_special(uint64_t owner)
 	return NULL;
 }
 
-/* Realtime extents in use, but not by a file that was found. */
+/* In use, but not by a file that was found. */
 static int make_unmapped(const struct making *making, const struct pme_xfs_piece *piece)
 {
 	_cleanup_free_ char *text = NULL;
+	const struct pme_xfs_view *view = making->view;
 	size_t unread = making->state->unread;
+	const char *what = view->role == PME_FS_REALTIME
+				   ? "in use on the realtime device"
+				   : "in use, maybe as metadata (this XFS has no reverse map)";
 
-	if (unread == 0)
-		return pme_xfs_owners_unknown(piece->range,
-					      "in use on the realtime device, but no file maps it",
-					      making->result);
-	text = pme_printf("in use on the realtime device by none of the files that can be read, "
-			  "and %zu cannot",
-			  unread);
+	if (!making->state->swept)
+		return pme_xfs_owners_unknown(piece->range, NEEDS_PRIVILEGE, making->result);
+	text = unread == 0
+		       ? pme_printf("%s, but no file maps it", what)
+		       : pme_printf("%s, by none of the files that can be asked, and %zu cannot",
+				    what, unread);
 	return text ? pme_xfs_owners_unknown(piece->range, text, making->result) : -ENOMEM;
 }
 
@@ -193,11 +191,8 @@ static int make_unknown(const struct making *making, const struct pme_xfs_piece 
 {
 	_cleanup_free_ char *text = NULL;
 
-	if (piece->owner == FMR_OWN_UNKNOWN && making->view->role == PME_FS_REALTIME)
-		return make_unmapped(making, piece);
 	if (piece->owner == FMR_OWN_UNKNOWN)
-		return pme_xfs_owners_unknown(piece->range, pme_xfs_unknown_reason(making->view),
-					      making->result);
+		return make_unmapped(making, piece);
 	text = pme_printf("special owner %#" PRIx64 " of XFS is not known to this program",
 			  piece->owner);
 	return text ? pme_xfs_owners_unknown(piece->range, text, making->result) : -ENOMEM;

@@ -21,7 +21,4 @@ int pme_xfs_owners_make(const struct pme_xfs_view *view, const struct pme_xfs_in
 /* An owner of kind unknown for @range. */
 int pme_xfs_owners_unknown(struct pme_range range, const char *reason, struct pme_fs_result *ret);
 
-/* Why bytes in use stay unknown on this filesystem. */
-const char *pme_xfs_unknown_reason(const struct pme_xfs_view *view);
-
 #endif

@@ -9,7 +9,8 @@
 
 #include <xfs/xfs.h>
 
-#include "xfs-realtime.h"
+#include "xfs-places.h"
+#include "xfs-sweep.h"
 
 int pme_xfs_view_probe(const struct pme_xfs_view *view)
 {
@@ -115,34 +116,67 @@ static int take_range(const struct pme_xfs_view *view, const struct pme_range_li
 static bool has_unknown(const struct pme_xfs_pieces *pieces)
 {
 	for (size_t i = 0; i < pieces->count; i++)
-		if ((pieces->items[i].flags & FMR_OF_SPECIAL_OWNER) &&
-		    pieces->items[i].owner == FMR_OWN_UNKNOWN)
+		if (pme_xfs_piece_is_unknown(&pieces->items[i]))
 			return true;
 	return false;
 }
 
+/* Pieces once more, with records that were added: 1 when some are still unknown, 0, -errno. */
+static int make_again(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
+		      const struct pme_xfs_records *records, struct pme_xfs_pieces *ret)
+{
+	int r;
+
+	pme_xfs_pieces_done(ret);
+	r = make_pieces(view, ranges, records, FMR_OWN_UNKNOWN, ret);
+	return r < 0 ? r : has_unknown(ret);
+}
+
 /*
- * What the kernel only knows to be in use is looked for in all files, once for all ranges; later
- * in those that were found, as nobody else can have got what they still have.
+ * All files, once for all ranges; later those that were found, as nobody else can have got what
+ * they still have.  1; 0 when the first one was refused; -errno.
  */
-static int take_realtime(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
+static int sweep(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
+		 const struct pme_xfs_state *earlier, struct pme_xfs_swept *swept)
+{
+	const struct pme_xfs_scope scope = {
+		.fd = view->fd,
+		.ranges = ranges,
+		.is_realtime = view->role == PME_FS_REALTIME,
+	};
+	int r;
+
+	if (earlier && !earlier->swept)
+		return 0;
+	r = earlier ? pme_xfs_sweep_again(&scope, &earlier->inodes, swept)
+		    : pme_xfs_sweep(&scope, swept);
+	return r < 0 ? r : 1;
+}
+
+/* What the kernel only knows to be in use: by its place, and then in the files. */
+static int take_unmapped(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
 			 const struct pme_xfs_state *earlier, struct pme_xfs_state *ret)
 {
-	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records = {0};
-	int r = read_records(view, ranges, &records);
+	_cleanup_(pme_xfs_swept_done) struct pme_xfs_swept swept = {0};
+	int r = read_records(view, ranges, &swept.records);
 
 	if (r == 0)
-		r = make_pieces(view, ranges, &records, FMR_OWN_UNKNOWN, &ret->pieces);
-	if (r < 0 || !has_unknown(&ret->pieces))
+		r = make_again(view, ranges, &swept.records, &ret->pieces);
+	if (r > 0 && view->role == PME_FS_DATA) {
+		r = pme_xfs_places_add(view->fd, &view->geo, &ret->pieces, &swept.records);
+		if (r == 0)
+			r = make_again(view, ranges, &swept.records, &ret->pieces);
+	}
+	if (r > 0)
+		r = sweep(view, ranges, earlier, &swept);
+	if (r == -EPERM || r == -EACCES) /* who may not ask knows no more */
+		return 0;
+	if (r <= 0)
 		return r;
-	if (earlier)
-		r = pme_xfs_realtime_again(view->fd, &earlier->inodes, ranges, &records);
-	else
-		r = pme_xfs_realtime_sweep(view->fd, ranges, &records, &ret->unread);
-	if (r < 0)
-		return r;
-	pme_xfs_pieces_done(&ret->pieces);
-	return make_pieces(view, ranges, &records, FMR_OWN_UNKNOWN, &ret->pieces);
+	ret->swept = true;
+	ret->unread = swept.unread;
+	r = make_again(view, ranges, &swept.records, &ret->pieces);
+	return r < 0 ? r : 0;
 }
 
 static int take_pieces(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
@@ -150,8 +184,8 @@ static int take_pieces(const struct pme_xfs_view *view, const struct pme_range_l
 {
 	int r = 0;
 
-	if (view->role == PME_FS_REALTIME)
-		return take_realtime(view, ranges, earlier, ret);
+	if (view->role == PME_FS_REALTIME || (view->role == PME_FS_DATA && !view->knows_owners))
+		return take_unmapped(view, ranges, earlier, ret);
 	for (size_t i = 0; r == 0 && i < ranges->count; i++) {
 		const struct pme_range_list one = {.items = &ranges->items[i], .count = 1};
 

@@ -30,7 +30,8 @@ struct pme_xfs_view {
 struct pme_xfs_state {
 	struct pme_xfs_pieces pieces; /* sorted by place */
 	struct pme_xfs_inodes inodes; /* owners, and what lies in bad inode chunks; sorted */
-	size_t unread; /* inodes that could not be asked for their realtime extents */
+	size_t unread;		      /* inodes that a sweep could not ask */
+	bool swept;		      /* all files were asked for what nobody else knows */
 };
 
 /* Set what depends on the role of the device; the geometry must be there. */

@@ -79,6 +79,10 @@ wait_until()
 	done
 }
 
+# patiently COMMAND…: quietly, again and again: a device that udev looks at is busy.
+patiently() { wait_until 30 succeeds "$@" || "$@"; }
+succeeds() { "$@" >/dev/null 2>&1 </dev/null; }
+
 # Results that come from elsewhere get new numbers; their plan is checked here and does not count.
 tap_merge()
 {

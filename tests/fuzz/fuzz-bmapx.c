@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fuzz target: answers of GETBMAPX -> owners of realtime bytes.  The input is the bad range, then
+ * Fuzz target: answers of GETBMAPX -> owners of bytes.  The input is the bad range, then
  * an array of struct getbmapx, the first of which is the request.  What comes out meets the range,
  * and makes pieces that cover it.
  */
 #include "fuzz.h"
-#include "xfs-realtime.h"
+#include "xfs-sweep.h"
 
 #define ROOM 64
 
@@ -36,6 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct getbmapx map[ROOM + 1] = {0};
 	struct pme_xfs_records records = {0};
+	const struct fsmap like = {.fmr_owner = 99};
 	struct pme_range bad;
 	struct pme_range_list ranges = {.items = &bad, .count = 1};
 	uint64_t end;
@@ -48,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	room = pme_min((size - sizeof(bad)) / sizeof(map[0]) - 1, ROOM);
 	memcpy(map, data + sizeof(bad), (room + 1) * sizeof(map[0]));
-	if (pme_xfs_realtime_extents(map, room, 99, &ranges, &records) == 0)
+	if (pme_xfs_sweep_extents(map, room, &like, &ranges, &records) == 0)
 		check(&records, bad);
 	pme_xfs_records_done(&records);
 	return 0;

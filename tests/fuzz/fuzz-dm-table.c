@@ -46,12 +46,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		edges[i] = &lowers[i];
 	}
 	for (unsigned int i = 0; i < 3; i++) {
-		check_around(&pme_layer_dm, &dm, &lowers[i], 0);
-		check_around(&pme_layer_dm, &dm, &lowers[i], 1ULL << 40);
+		check_around(NULL, &pme_layer_dm, &dm, &lowers[i], 0);
+		check_around(NULL, &pme_layer_dm, &dm, &lowers[i], 1ULL << 40);
 	}
-	check_below(&pme_layer_dm, &dm, 0);
+	check_below(NULL, &pme_layer_dm, &dm, 0);
 	for (size_t i = 0; i < dm.n_lines; i++)
-		check_below(&pme_layer_dm, &dm, lines[i].range.start);
+		check_below(NULL, &pme_layer_dm, &dm, lines[i].range.start);
 	for (size_t i = 0; i < dm.n_lines; i++) {
 		free(lines[i].type);
 		free(lines[i].params);

@@ -3,20 +3,11 @@
  * Fuzz target: what LVM wrote on a physical volume: the same bytes as label, as header of a
  * metadata area, and as text.  Checksums are made right, so that they do not hide the parsers.
  */
-#include <endian.h>
-
 #include "fuzz.h"
-#include "rest-crc.h"
 #include "rest-lvm.h"
+#include "seal.h"
 
 #define DEV_SIZE (64ULL << 20)
-
-static void put_crc(unsigned char *at, const unsigned char *data, size_t len)
-{
-	uint32_t crc = htole32(pme_rest_crc(0xf597a6cfU, data, len));
-
-	memcpy(at, &crc, sizeof(crc));
-}
 
 static void try_label(const uint8_t *data, size_t size)
 {
@@ -25,7 +16,7 @@ static void try_label(const uint8_t *data, size_t size)
 
 	memcpy(buf, data, size < sizeof(buf) ? size : sizeof(buf));
 	for (size_t i = 0; i < sizeof(buf); i += PME_SECTOR)
-		put_crc(buf + i + 16, buf + i + 20, PME_SECTOR - 20);
+		seal_lvm(buf + i + 16, buf + i + 20, PME_SECTOR - 20);
 	if (pme_lvm_label_parse(buf, DEV_SIZE, &label) < 0)
 		return;
 	FUZZ_CHECK(label.start < PME_LVM_LABEL_BYTES && label.n_areas <= PME_LVM_AREAS_MAX);
@@ -43,7 +34,7 @@ static void try_header(const uint8_t *data, size_t size)
 	struct pme_lvm_locn locns[2];
 
 	memcpy(buf, data, size < sizeof(buf) ? size : sizeof(buf));
-	put_crc(buf, buf + 4, sizeof(buf) - 4);
+	seal_lvm(buf, buf + 4, sizeof(buf) - 4);
 	if (pme_lvm_header_parse(buf, area, locns) < 0)
 		return;
 	for (size_t l = 0; l < 2; l++) {

@@ -60,12 +60,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < md.n_components; i++) {
 		uint64_t data_end = comps[i].data_offset + comps[i].size; /* may wrap */
 
-		check_around(&pme_layer_md, &dev, &lowers[i], 0);
-		check_around(&pme_layer_md, &dev, &lowers[i], comps[i].data_offset);
-		check_around(&pme_layer_md, &dev, &lowers[i], data_end - ASKED / 2);
+		check_around(NULL, &pme_layer_md, &dev, &lowers[i], 0);
+		check_around(NULL, &pme_layer_md, &dev, &lowers[i], comps[i].data_offset);
+		check_around(NULL, &pme_layer_md, &dev, &lowers[i], data_end - ASKED / 2);
 	}
-	check_below(&pme_layer_md, &dev, 0);
-	check_below(&pme_layer_md, &dev, dev.size - ASKED / 2);
+	check_below(NULL, &pme_layer_md, &dev, 0);
+	check_below(NULL, &pme_layer_md, &dev, dev.size - ASKED / 2);
 	free(md.level);
 	return 0;
 }

@@ -44,15 +44,15 @@ static inline bool is_computed(const struct pme_steps *steps)
 }
 
 /* Does a place that these steps led down to lead up to @start of @upper? */
-static inline bool leads_up(const struct pme_layer *layer, const struct pme_dev *upper,
-			    const struct pme_dev *lower, const struct pme_steps *down,
-			    uint64_t start)
+static inline bool leads_up(struct pme_stack *stack, const struct pme_layer *layer,
+			    const struct pme_dev *upper, const struct pme_dev *lower,
+			    const struct pme_steps *down, uint64_t start)
 {
 	for (size_t i = 0; i < down->count; i++) {
 		_cleanup_(pme_steps_done) struct pme_steps up = {0};
 		struct pme_range byte = {down->items[i].to_start, 1};
 
-		if (down->items[i].to != lower || layer->up(NULL, upper, lower, byte, &up) < 0)
+		if (down->items[i].to != lower || layer->up(stack, upper, lower, byte, &up) < 0)
 			continue;
 		if (leads(&up, upper, start))
 			return true;
@@ -64,22 +64,23 @@ static inline bool leads_up(const struct pme_layer *layer, const struct pme_dev 
  * One byte that leads up from @lower leads down to it again; where blocks are lost as a whole, to
  * a byte that leads up to the same.
  */
-static inline void check_back(const struct pme_layer *layer, const struct pme_dev *lower,
-			      const struct pme_step *step)
+static inline void check_back(struct pme_stack *stack, const struct pme_layer *layer,
+			      const struct pme_dev *lower, const struct pme_step *step)
 {
 	_cleanup_(pme_steps_done) struct pme_steps back = {0};
 	struct pme_range byte = {step->to_start, 1};
 	_cleanup_free_ char *line =
-		layer->explain(NULL, lower, step->from.start, step->to, step->to_start);
+		layer->explain(stack, lower, step->from.start, step->to, step->to_start);
 
 	FUZZ_CHECK(line);
-	FUZZ_CHECK(layer->down(NULL, step->to, byte, &back) == 0);
+	FUZZ_CHECK(layer->down(stack, step->to, byte, &back) == 0);
 	FUZZ_CHECK(leads(&back, lower, step->from.start) || is_computed(&back) ||
-		   leads_up(layer, step->to, lower, &back, step->to_start));
+		   leads_up(stack, layer, step->to, lower, &back, step->to_start));
 }
 
-static inline void check_around(const struct pme_layer *layer, const struct pme_dev *upper,
-				const struct pme_dev *lower, uint64_t start)
+static inline void check_around(struct pme_stack *stack, const struct pme_layer *layer,
+				const struct pme_dev *upper, const struct pme_dev *lower,
+				uint64_t start)
 {
 	_cleanup_(pme_steps_done) struct pme_steps up = {0};
 	struct pme_range range = {start, ASKED};
@@ -88,16 +89,16 @@ static inline void check_around(const struct pme_layer *layer, const struct pme_
 
 	if (pme_add(range.start, range.length, &end) < 0)
 		return;
-	r = layer->up(NULL, upper, lower, range, &up);
+	r = layer->up(stack, upper, lower, range, &up);
 	FUZZ_CHECK(r == 0 || r == -E2BIG);
 	check_steps(&up, range);
 	for (size_t i = 0; i < up.count && i < CHECKED; i++)
 		if (up.items[i].to)
-			check_back(layer, lower, &up.items[i]);
+			check_back(stack, layer, lower, &up.items[i]);
 }
 
-static inline void check_below(const struct pme_layer *layer, const struct pme_dev *upper,
-			       uint64_t start)
+static inline void check_below(struct pme_stack *stack, const struct pme_layer *layer,
+			       const struct pme_dev *upper, uint64_t start)
 {
 	_cleanup_(pme_steps_done) struct pme_steps down = {0};
 	struct pme_range range = {start, ASKED};
@@ -106,7 +107,7 @@ static inline void check_below(const struct pme_layer *layer, const struct pme_d
 
 	if (pme_add(range.start, range.length, &end) < 0)
 		return;
-	r = layer->down(NULL, upper, range, &down);
+	r = layer->down(stack, upper, range, &down);
 	FUZZ_CHECK(r == 0 || r == -E2BIG);
 	check_steps(&down, range);
 }

@@ -4,7 +4,7 @@
 
     oracle --manifest M --truth DEVICE=FILE...    every written sector is on the media, once
     scan   --manifest M --scan S --root DIR... --truth DEVICE=FILE... [--status N] [--min N]
-    fsmap  --scan S --fsmap FILE [--top FILE --truth DEVICE=FILE --manifest M] [--db FILE]
+    fsmap  --scan S --fsmap FILE [--top FILE --truth DEVICE=FILE --manifest M] [--db FILE [--unmapped]]
     daddrs --scan S                               filesystem sectors of the claims, for xfs_db
     where  --manifest M --where W... --root DIR... --truth DEVICE=FILE... [--whole] [--status N]
            [--unit BYTES]                        space comes in units, also for scan
@@ -219,7 +219,7 @@ def judge_scan(options):
 # ---- fsmap and xfs_db: metadata and free space ----
 
 FSMAP_LINE = re.compile(r"\s*\d+: \d+:\d+ \[(\d+)\.\.(\d+)\]:\s+(.*)")
-SPECIAL = [("free space", {"free"}), ("journalling log", {"fs-journal"}),
+SPECIAL = [("free space", {"free"}), ("unknown", invariants.KINDS - {"free"}), ("journalling log", {"fs-journal"}),
            ("cow reservation", {"cow-staging"}), ("", {"fs-metadata"})]
 
 
@@ -274,10 +274,13 @@ DB_KINDS = {"free1": {"free"}, "free2": {"free"}, "freelist": {"fs-metadata"},
             "dir": {"directory"}, "symlink": {"symlink"}, "attr": {"file-xattr"},
             "log": {"fs-journal"}, "inode": {"fs-metadata"}, "sb": {"fs-metadata"},
             "bmapbtd": {"fs-metadata"}, "bmapbta": {"fs-metadata"}}
+# without a reverse map nobody else tells these from each other; block maps are "data" for xfs_db
+UNMAPPED = {"btbno", "btcnt", "btino", "btfino", "btrefcnt", "freelist", "data", "symlink",
+            "cowdata", "inode", "attr"}
 
 
-def judge_db(name, found):
-    """Output of "daddr N" and "blockuse" in turns: a line "current daddr is N", then the use."""
+def judge_db(name, found, unmapped):
+    """unmapped: an XFS without a reverse map. Output of "daddr N" and "blockuse" in turns: a line "current daddr is N", then the use."""
     sector = None
     with open(name, encoding="utf-8", errors="replace") as lines:
         for line in lines:
@@ -287,6 +290,8 @@ def judge_db(name, found):
                 sector = int(place.group(1))
             elif use and sector is not None:
                 kinds = DB_KINDS.get(use.group(1), {"fs-metadata"})
+                if unmapped and use.group(1) in UNMAPPED:
+                    kinds = kinds | {"unknown"}
                 for claim in found.get(sector, ()):
                     if claim["owner"]["kind"] not in kinds | {"cow-staging"}:
                         yield (f"fs sector {sector}: {claim['owner']['kind']}; "
@@ -319,7 +324,7 @@ def judge_fsmap(options):
         yield from (f"fs sector {sector}: {text}"
                     for text in judge_fsmap_sector(records, sector, claims))
     if options.db:
-        yield from judge_db(options.db, found)
+        yield from judge_db(options.db, found, options.unmapped)
     if options.top:
         yield from judge_content(options, doc)
     print(f"# fsmap: judged {len(found)} fs sectors", file=sys.stderr)
@@ -501,6 +506,7 @@ def parse():
         command.add_argument("--offset", type=int)
         command.add_argument("--partial", action="store_true")
         command.add_argument("--whole", action="store_true")
+        command.add_argument("--unmapped", action="store_true")
         command.add_argument("--status", type=int)
         command.add_argument("--min", type=int, default=1)
         command.add_argument("--unit", type=int, default=0)

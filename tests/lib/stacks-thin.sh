@@ -8,7 +8,11 @@
 # shellcheck disable=SC2034 # for stack.test
 injected=' ' inspected=' '
 
-stack_names() { printf '%s\n' thin-origin lvm-thin; } # STACKS can also choose thin-striped and thin-linear
+stack_names()
+{
+	printf '%s\n' thin-origin lvm-thin
+	[[ ! ${NIGHTLY-} ]] || printf '%s\n' thin-striped thin-linear
+}
 
 # make_pool BLOCK: a pool "pool-data" on /dev/mapper/thin-data, its metadata on the first disk; a volume of 400 MiB.
 make_pool()

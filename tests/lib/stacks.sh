@@ -94,7 +94,7 @@ make_md()
 {
 	local level=$1
 	shift
-	quietly mdadm --create /dev/md/stack --run --level="$level" "$@" || return
+	patiently mdadm --create /dev/md/stack --run --level="$level" "$@" || return
 	wait_until 20 test -b /dev/md/stack
 	TOP=/dev/md/stack
 }

@@ -213,6 +213,7 @@ static const char *const malformed[] = {
 	"259:0 0 4 D 3 journal_sectors:x interleave_sectors:32 buffer_sectors:8",
 	"259:0 0 4 D 3 journal_sectors:8 interleave_sectors:32 buffer_sectors:8 block_size:513",
 	"259:0 0 4 D 3 journal_sectors:8 interleave_sectors:32 buffer_sectors:8 meta_device:x",
+	"259:0 0 4 I 5 meta_device:259:1 journal_sectors:8 interleave_sectors:32 buffer_sectors:8 x",
 	"259:0 0 4 D 3 journal_sectors:18446744073709551615 interleave_sectors:32 buffer_sectors:8",
 	"259:0 0 5000 D 3 journal_sectors:8 interleave_sectors:32 buffer_sectors:8",
 	"259:0 36028797018963967 4 D 3 journal_sectors:8 interleave_sectors:32 buffer_sectors:8",

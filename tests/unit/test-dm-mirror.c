@@ -31,6 +31,9 @@ static const struct {
 	{"2 259:0 259:1 4/4 1 DD 1 core", 0, NULL, NULL, 2},
 	{"2 259:0 259:1 3/4 1 AA 1 core", 0, NULL,
 	 "vg0/data is being synchronized: nobody knows which legs hold these bytes", 2},
+	/* the first leg is read as long as the mirror is not in sync */
+	{"2 259:0 259:1 3/4 1 SA 1 core", 0, NULL,
+	 "vg0/data is being synchronized: nobody knows which legs hold these bytes", 2},
 	{NULL, 0, NULL, "cannot read the status of the mirror vg0/data: Permission denied", 2},
 	{"", 0, NULL, "cannot read the status of the mirror vg0/data: Invalid argument", 2},
 	{"3 259:0 259:1 4/4 1 AA 1 core", 0, NULL,
@@ -94,6 +97,92 @@ static void the_log_device_holds_no_data(void **state)
 	table_free(&t);
 }
 
+/* Regions of 16 sectors of a log in memory: in order, unless something went wrong. */
+static const struct {
+	const char *params, *status;
+	size_t leg;
+	uint64_t at; /* sector of the line */
+	size_t copies;
+	const char *detail; /* the bytes are not used */
+	const char *reason;
+	size_t down;
+} growing[] = {
+	{"core 1 16 2 259:0 8 259:1 100", "2 259:0 259:1 2/4 1 AA 1 core", 0, 31, 1, NULL, NULL, 2},
+	{"core 1 16 2 259:0 8 259:1 100", "2 259:0 259:1 2/4 1 AA 1 core", 1, 31, 1, NULL, NULL, 2},
+	{"core 1 16 2 259:0 8 259:1 100", "2 259:0 259:1 2/4 1 AA 1 core", 0, 32, 0, NULL, NULL, 1},
+	{"core 1 16 2 259:0 8 259:1 100", "2 259:0 259:1 2/4 1 AA 1 core", 1, 32, 0,
+	 "leg of vg0/data to which these bytes are not copied yet", NULL, 1},
+	{"core 2 16 sync 2 259:0 8 259:1 100", "2 259:0 259:1 2/4 1 AA 1 core", 0, 32, 0, NULL,
+	 NULL, 1},
+	{"core 2 16 nosync 2 259:0 8 259:1 100", "2 259:0 259:1 2/4 1 AA 1 core", 0, 32, 0, NULL,
+	 "vg0/data is being synchronized: nobody knows which legs hold these bytes", 2},
+	{"core 1 16 2 259:0 8 259:1 100", "2 259:0 259:1 2/4 1 SA 1 core", 0, 32, 0, NULL,
+	 "vg0/data is being synchronized: nobody knows which legs hold these bytes", 2},
+	{"core 1 16 2 259:0 8 259:1 100", "2 259:0 259:1 4/4 1 AA 1 core", 1, 63, 1, NULL, NULL, 2},
+};
+
+static void a_log_in_memory_is_copied_in_order(void **state)
+{
+	for (size_t i = 0; i < PME_ARRAY_SIZE(growing); i++) {
+		_cleanup_(pme_steps_done) struct pme_steps up = {0}, down = {0};
+		struct pme_topo topo = {0};
+		struct pme_stack stack = {.topo = &topo};
+		struct pme_range range = {SECTORS((growing[i].leg ? 100 : 8) + growing[i].at), 512};
+		const struct pme_step *s;
+		struct table t;
+
+		status = growing[i].status;
+		table_start(&t);
+		table_add(&t, 64, "mirror", strdup(growing[i].params));
+		assert_int_equal(
+			pme_layer_dm.up(&stack, &t.dm, &t.lowers[growing[i].leg], range, &up), 0);
+		assert_int_equal(up.count, 1);
+		s = &up.items[0];
+		assert_int_equal(s->copies ? s->copies->count : 0, growing[i].copies);
+		assert_int_equal(s->certainty, growing[i].reason ? PME_UNCERTAIN : PME_EXACT);
+		if (growing[i].reason)
+			assert_string_equal(s->reason, growing[i].reason);
+		if (growing[i].detail)
+			check_end(&up, PME_OWNER_UNUSED, range, growing[i].detail);
+		else
+			assert_int_equal(s->to_start, SECTORS(growing[i].at));
+		range.start = SECTORS(growing[i].at);
+		assert_int_equal(pme_layer_dm.down(&stack, &t.dm, range, &down), 0);
+		assert_int_equal(down.count, growing[i].down);
+		assert_ptr_equal(down.items[0].to, &t.lowers[0]);
+		pme_stack_done(&stack);
+		table_free(&t);
+	}
+}
+
+static void a_range_is_cut_where_the_copy_ends(void **state)
+{
+	_cleanup_(pme_steps_done) struct pme_steps up = {0}, down = {0};
+	struct pme_topo topo = {0};
+	struct pme_stack stack = {.topo = &topo};
+	struct table t;
+
+	status = "2 259:0 259:1 2/4 1 AA 1 core";
+	table_start(&t);
+	table_add(&t, 64, "mirror", strdup("core 1 16 2 259:0 8 259:1 100"));
+	assert_int_equal(pme_layer_dm.up(&stack, &t.dm, &t.lowers[1],
+					 (struct pme_range){SECTORS(100), SECTORS(64)}, &up),
+			 0);
+	assert_int_equal(up.count, 2);
+	assert_int_equal(up.items[0].from.length, SECTORS(32));
+	assert_non_null(up.items[0].copies);
+	assert_int_equal(up.items[1].from.start, SECTORS(132));
+	assert_int_equal(up.items[1].from.length, SECTORS(32));
+	assert_null(up.items[1].to);
+	assert_int_equal(
+		pme_layer_dm.down(&stack, &t.dm, (struct pme_range){0, SECTORS(64)}, &down), 0);
+	assert_int_equal(down.count, 3);
+	assert_int_equal(down.items[1].to_start, SECTORS(100));
+	assert_int_equal(down.items[2].from.start, SECTORS(32));
+	pme_stack_done(&stack);
+	table_free(&t);
+}
+
 static const char *const malformed[] = {
 	"",
 	"core",
@@ -101,6 +190,7 @@ static const char *const malformed[] = {
 	"core 1 16 2 259:0 0",
 	"core 1 16 0",
 	"disk 1 259:2 2 259:0 0 259:1 0",
+	"core 0 2 259:0 0 259:1 0",
 	"disk 2 x 16 2 259:0 0 259:1 0",
 	"core 18446744073709551615 16 2 259:0 0 259:1 0",
 	"core 1 16 2 259:0 0 259:0 0",
@@ -127,6 +217,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_status_says_what_is_a_copy),
+		cmocka_unit_test(a_log_in_memory_is_copied_in_order),
+		cmocka_unit_test(a_range_is_cut_where_the_copy_ends),
 		cmocka_unit_test(the_log_device_holds_no_data),
 		cmocka_unit_test(malformed_lines_are_unknown),
 	};

@@ -284,10 +284,17 @@ static void snapshots_end_with_these_words(void **state)
 /* What has no exception does not change in a merge; what has one may be gone by now. */
 static void a_merge_leaves_doubt(void **state)
 {
-	_cleanup_(pme_steps_done) struct pme_steps data = {0}, same = {0}, old = {0};
+	_cleanup_(pme_steps_done) struct pme_steps data = {0}, same = {0}, old = {0}, down = {0};
+	struct pme_range chunk = {SECTORS(80), SECTORS(8)};
 	struct world w;
 
 	small_snapshot(&w, "snapshot-merge", "259:0 259:1 P 8", "56/2048 16");
+	assert_int_equal(pme_layer_dm.down(&w.stack, &w.dm, chunk, &down), 0);
+	assert_int_equal(down.count, 2);
+	assert_int_equal(bytes_to(&down, &w.lowers[STORE]), chunk.length);
+	assert_int_equal(bytes_to(&down, &w.lowers[ORIGIN]), chunk.length);
+	assert_int_equal(down.items[0].certainty, PME_UNCERTAIN);
+	assert_int_equal(down.items[1].certainty, PME_UNCERTAIN);
 	assert_int_equal(step_at(&w, STORE, 16, &data)->certainty, PME_UNCERTAIN);
 	assert_int_equal(data.items[0].to_start, 10 * 8 * 512);
 	assert_string_equal(data.items[0].reason, "a merge into vg0/snap runs: chunk 10 is read "

@@ -14,6 +14,7 @@
 #include "dm-thin-map.h"
 #include "dm-thin-record.h"
 #include "layer.h"
+#include "rest-lvm.h"
 #include "snapshot.h"
 #include "thin-image.h"
 
@@ -294,8 +295,9 @@ static void expect_down(struct fixture *f, const struct pme_dev *upper, double s
 	assert_string_equal(words, expected);
 }
 
-/* The loader is replaced: __wrap_pme_map_get() hands out the map of the image. */
+/* Loaders are replaced: __wrap_pme_map_get() hands out the map of the image, and one of LVM. */
 static struct pme_thin_map wrapped;
+static struct pme_lvm_map wrapped_lvm;
 int __wrap_pme_map_get(struct pme_stack *stack, const struct pme_map_kind *kind,
 		       const struct pme_dev *dev, const struct pme_dm_line *line, const void **ret,
 		       const char **ret_why);
@@ -306,7 +308,11 @@ int __wrap_pme_map_get(struct pme_stack *stack, const struct pme_map_kind *kind,
 		       const struct pme_dev *dev, const struct pme_dm_line *line, const void **ret,
 		       const char **ret_why)
 {
-	if (!wrapped.block_size)
+	if (kind == &pme_lvm_map_kind && wrapped_lvm.in_group) {
+		*ret = &wrapped_lvm;
+		return 0;
+	}
+	if (kind != &pme_thin_map_kind || !wrapped.block_size)
 		return __real_pme_map_get(stack, kind, dev, line, ret, ret_why);
 	*ret = &wrapped;
 	return 0;
@@ -338,6 +344,60 @@ static void test_layers(void **state)
 	pme_thin_map_done(&wrapped);
 }
 
+/* The reason for the first byte of block @block of the data device. */
+static void expect_reason(struct fixture *f, uint64_t block, const char *expected)
+{
+	_cleanup_(pme_steps_done) struct pme_steps steps = {0};
+	struct pme_range range = {block * BS, 1};
+
+	assert_int_equal(pme_layer_dm.up(&f->snap.stack, f->pool, f->data, range, &steps), 0);
+	assert_int_equal(steps.count, 1);
+	assert_string_equal(steps.items[0].reason, expected);
+}
+
+#define GROUP_ID "gggggggggggggggggggggggggggggggg"
+#define POOL_ID "pppppppppppppppppppppppppppppppp"
+
+/* Inactive volumes have the names of LVM when the pool is its own and the group is the right one.
+ */
+static void test_names(void **state)
+{
+	char vg[] = "vg", other[] = "other", pool[] = "pool", pool2[] = "pool2", snap[] = "snap";
+	struct pme_lvm_lv lvs[] = {
+		{.name = other, .id = "o", .thin_pool = pool2, .device_id = 2},
+		{.name = pool, .id = POOL_ID},
+		{.name = pool2, .id = "q"},
+		{.name = snap, .id = "s", .thin_pool = pool, .device_id = 2},
+	};
+	static const char number[] = "thin device 2 of thin pool dm-0 is not active (its bytes "
+				     "65536 to 65536)";
+	struct fixture f;
+	const char *what;
+	uint64_t where;
+
+	build();
+	assert_int_equal(read_map(&wrapped, &what, &where), 0);
+	fixture_init(&f);
+	wrapped_lvm = (struct pme_lvm_map){
+		.in_group = true,
+		.vg = {.name = vg, .id = GROUP_ID, .lvs = lvs, .n_lvs = PME_ARRAY_SIZE(lvs)},
+	};
+	expect_reason(&f, 60, number);
+	f.pool->uuid = strdup("LVM-" GROUP_ID POOL_ID "-tpool");
+	expect_reason(&f, 60,
+		      "thin volume vg/snap (device 2 of thin pool dm-0) is not active (its bytes "
+		      "65536 to 65536): lvchange -ay -K vg/snap, and scan again");
+	lvs[3].device_id = 3;
+	expect_reason(&f, 60, number);
+	lvs[3].device_id = 2;
+	wrapped_lvm.vg.id[0] = 'x'; /* a physical volume of another group */
+	expect_reason(&f, 60, number);
+	wrapped_lvm = (struct pme_lvm_map){0};
+	expect_reason(&f, 60, number); /* nothing can be read */
+	snap_done(&f.snap);
+	pme_thin_map_done(&wrapped);
+}
+
 static void test_made_up_root(void **state)
 {
 	struct fixture f;
@@ -352,10 +412,11 @@ static void test_made_up_root(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_map),    cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_csum),   cmocka_unit_test(test_status),
-		cmocka_unit_test(test_record), cmocka_unit_test(test_mark),
-		cmocka_unit_test(test_layers), cmocka_unit_test(test_made_up_root),
+		cmocka_unit_test(test_map),	     cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_csum),	     cmocka_unit_test(test_status),
+		cmocka_unit_test(test_record),	     cmocka_unit_test(test_mark),
+		cmocka_unit_test(test_layers),	     cmocka_unit_test(test_names),
+		cmocka_unit_test(test_made_up_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,9 +89,25 @@ static void swap_on(struct machine *m)
 {
 	m->loop->swap = true;
 }
+static void suspend(struct machine *m)
+{
+	m->dm->suspended = true;
+}
 static void unmount(struct machine *m)
 {
 	m->snap.topo->mounts[0].devno = 0;
+}
+static void rename_volume(struct machine *m)
+{
+	m->dm->alias = copy("vg0/other");
+}
+static void other_uuid(struct machine *m)
+{
+	m->md->uuid = copy("other");
+}
+static void other_identity(struct machine *m)
+{
+	m->disk->identity[0] = 'N';
 }
 static void stack_more(struct machine *m)
 {
@@ -100,17 +116,34 @@ static void stack_more(struct machine *m)
 	snap_linear(dm, m->loop, 0, 10);
 }
 
+/* As pme_topo_load_again() would have made it. */
+static void make_partial(struct machine *m)
+{
+	struct pme_topo *topo = m->snap.topo;
+
+	topo->partial = true;
+	for (size_t i = 0; i < topo->n_devs; i++) {
+		free(topo->devs[i]->identity);
+		topo->devs[i]->identity = NULL;
+	}
+}
+
 static void any_change_is_noticed(void **state)
 {
 	static const struct {
 		void (*change)(struct machine *m);
-		bool same;
+		bool same, same_in_part;
 	} cases[] = {
-		{nothing, true},     {resize, false},	    {move_partition, false},
-		{reuse_name, false}, {reload_table, false}, {change_target, false},
-		{lose_table, false}, {reshape, false},	    {fail_member, false},
-		{move_data, false},  {change_file, false},  {swap_on, false},
-		{unmount, false},    {stack_more, false},
+		{nothing, true, true},		{resize, false, false},
+		{move_partition, false, false}, {reuse_name, false, false},
+		{reload_table, false, false},	{change_target, false, false},
+		{lose_table, false, false},	{reshape, false, false},
+		{fail_member, false, false},	{move_data, false, false},
+		{change_file, false, false},	{swap_on, false, false},
+		{suspend, false, false},	{unmount, false, false},
+		{rename_volume, false, false},	{other_uuid, false, false},
+		{other_identity, false, true}, /* never without another sequence number */
+		{stack_more, false, false},
 	};
 
 	(void)state;
@@ -124,6 +157,9 @@ static void any_change_is_noticed(void **state)
 				 cases[i].same);
 		assert_int_equal(pme_dev_same(after.snap.topo, after.loop, before.snap.topo),
 				 cases[i].same);
+		make_partial(&after);
+		assert_int_equal(pme_dev_same(before.snap.topo, before.loop, after.snap.topo),
+				 cases[i].same_in_part);
 		snap_done(&before.snap);
 		snap_done(&after.snap);
 	}
@@ -142,11 +178,41 @@ static void what_is_gone_is_not_the_same(void **state)
 	snap_done(&empty);
 }
 
+/* A namespace stands on its region, which a partial snapshot has not. */
+static void parts_are_enough_with_sequence_numbers(void **state)
+{
+	struct snapshot full, part;
+	struct pme_dev *region, *disk, *dax;
+
+	(void)state;
+	snap_init(&full, NULL);
+	region = snap_region(&full, "region0", 1 << 30, 1 << 30, "nmem0");
+	disk = snap_namespace(&full, region, "namespace0.0", PME_MODE_FSDAX, 0, 1 << 20, 4096,
+			      "pmem0");
+	dax = snap_namespace(&full, region, "namespace0.1", PME_MODE_DEVDAX, 1 << 20, 1 << 20, 4096,
+			     "dax0.1");
+	assert_false(pme_dev_same_in_part(region));
+	assert_false(pme_dev_same_in_part(dax));
+	assert_false(pme_dev_same_in_part(disk));
+	disk->diskseq = 5;
+	assert_true(pme_dev_same_in_part(disk));
+	snap_init(&part, NULL);
+	part.topo->partial = true;
+	snap_disk(&part, "pmem0", disk->size / PME_SECTOR)->diskseq = 5;
+	part.topo->devs[0]->devno = disk->devno;
+	assert_true(pme_dev_same(full.topo, disk, part.topo));
+	part.topo->devs[0]->diskseq = 6;
+	assert_false(pme_dev_same(full.topo, disk, part.topo));
+	snap_done(&full);
+	snap_done(&part);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_change_is_noticed),
 		cmocka_unit_test(what_is_gone_is_not_the_same),
+		cmocka_unit_test(parts_are_enough_with_sequence_numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * lib/xfs-realtime.c: tables of GETBMAPX, also wild ones, and a sweep through a filesystem that is
+ * lib/xfs-sweep.c: tables of GETBMAPX, also wild ones, and a sweep through a filesystem that is
  * played here: its inodes, those of them that cannot be read, and their extents.
  *
  * pme_os_ioctl() and pme_os_open_handle() are wrapped by the linker.  A descriptor of an inode is a
  * copy of that of /dev/null, and which inode it is stands in a table.
  */
-#include "xfs-realtime.h"
+#include "xfs-sweep.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -25,6 +25,7 @@
 
 struct inode {
 	uint32_t mode, xflags;
+	bool has_attr;	/* one extent, 10000 blocks behind the data */
 	int64_t at;	/* of its extents of 8 sectors each */
 	size_t extents; /* 0: one */
 	int damage;	/* BULKSTAT fails */
@@ -75,6 +76,8 @@ static int play_stat(struct xfs_bulkstat_req *req)
 			.bs_gen = 7,
 			.bs_mode = (uint16_t)inode->mode,
 			.bs_xflags = inode->xflags,
+			.bs_extents = inode->at >= 0,
+			.bs_aextents = inode->has_attr,
 		};
 	}
 	req->hdr.ino = ino;
@@ -96,6 +99,17 @@ static int play_numbers(struct xfs_inumbers_req *req)
 	return 0;
 }
 
+static int play_attr(const struct inode *inode, struct getbmapx *map)
+{
+	map[0].bmv_entries = inode->has_attr;
+	map[1] = (struct getbmapx){
+		.bmv_block = BLOCKS(10000) + inode->at,
+		.bmv_length = 8,
+		.bmv_oflags = BMV_OF_LAST,
+	};
+	return 0;
+}
+
 /* The extents of an inode have holes between them in the file and on the device. */
 static int play_map(const struct inode *inode, struct getbmapx *map)
 {
@@ -103,8 +117,9 @@ static int play_map(const struct inode *inode, struct getbmapx *map)
 	size_t i = (size_t)(map[0].bmv_offset + 15) / 16;
 
 	n_maps++;
+	if (map[0].bmv_iflags & BMV_IF_ATTRFORK)
+		return play_attr(inode, map);
 	assert_true(map[0].bmv_iflags & BMV_IF_DELALLOC);
-	assert_false(map[0].bmv_iflags & (BMV_IF_ATTRFORK | BMV_IF_COWFORK));
 	if (inode->map_error)
 		return inode->map_error;
 	map[0].bmv_entries = 0;
@@ -139,13 +154,22 @@ static void play(size_t count)
 		inodes[i] = (struct inode)RT_FILE((int64_t)i);
 }
 
-static int sweep(struct pme_range bad, struct pme_xfs_records *ret, size_t *unread)
+static int sweep_of(bool is_realtime, struct pme_range bad, struct pme_xfs_swept *ret)
 {
 	const struct pme_range_list list = {.items = &bad, .count = 1};
+	const struct pme_xfs_scope scope = {
+		.fd = -1,
+		.ranges = &list,
+		.is_realtime = is_realtime,
+	};
 
-	*ret = (struct pme_xfs_records){0};
-	*unread = 0;
-	return pme_xfs_realtime_sweep(-1, &list, ret, unread);
+	*ret = (struct pme_xfs_swept){0};
+	return pme_xfs_sweep(&scope, ret);
+}
+
+static int sweep(struct pme_range bad, struct pme_xfs_swept *ret)
+{
+	return sweep_of(true, bad, ret);
 }
 
 static void check_record(const struct pme_xfs_records *records, size_t i, uint64_t ino,
@@ -162,77 +186,92 @@ static const struct pme_range everything = {0, 1ULL << 40};
 
 static void all_files_are_asked(void **state)
 {
-	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records;
-	size_t unread;
+	_cleanup_(pme_xfs_swept_done) struct pme_xfs_swept swept;
 
 	play(INODES);
-	assert_int_equal(sweep(everything, &records, &unread), 0);
-	assert_int_equal(records.count, INODES);
-	assert_int_equal(unread, 0);
+	assert_int_equal(sweep(everything, &swept), 0);
+	assert_int_equal(swept.records.count, INODES);
+	assert_int_equal(swept.unread, 0);
 	for (size_t i = 0; i < INODES; i++)
-		check_record(&records, i, FIRST_INO + i, i * 4096, 4096, 0);
+		check_record(&swept.records, i, FIRST_INO + i, i * 4096, 4096, 0);
 }
 
 static void only_realtime_files_are_asked(void **state)
 {
-	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records;
-	size_t unread;
+	_cleanup_(pme_xfs_swept_done) struct pme_xfs_swept swept;
 
 	play(5);
 	inodes[0].xflags = 0;
 	inodes[1].mode = S_IFDIR;
 	inodes[2].mode = S_IFLNK;
 	inodes[3].xflags = FS_XFLAG_RTINHERIT;
-	assert_int_equal(sweep(everything, &records, &unread), 0);
-	assert_int_equal(records.count, 1);
+	assert_int_equal(sweep(everything, &swept), 0);
+	assert_int_equal(swept.records.count, 1);
 	assert_int_equal(n_maps, 1);
-	check_record(&records, 0, FIRST_INO + 4, BYTES(BLOCKS(4)), 4096, 0);
+	check_record(&swept.records, 0, FIRST_INO + 4, BYTES(BLOCKS(4)), 4096, 0);
+}
+
+/* Of the data device: all forks, but not the data of realtime files. */
+static void forks_of_the_data_device(void **state)
+{
+	_cleanup_(pme_xfs_swept_done) struct pme_xfs_swept swept;
+
+	play(5);
+	inodes[0] = (struct inode){.mode = S_IFREG, .has_attr = true};
+	inodes[1] = (struct inode){.mode = S_IFDIR, .at = BLOCKS(1)};
+	inodes[2].has_attr = true;
+	inodes[3] = (struct inode){.mode = S_IFLNK, .at = BLOCKS(3)}; /* cannot be asked */
+	inodes[4] = (struct inode){.mode = S_IFLNK, .at = -1};	      /* within the inode */
+	assert_int_equal(sweep_of(false, everything, &swept), 0);
+	assert_int_equal(swept.unread, 1);
+	assert_int_equal(swept.records.count, 4);
+	check_record(&swept.records, 0, FIRST_INO, 0, 4096, 0);
+	check_record(&swept.records, 1, FIRST_INO, 10000 * 4096, 4096, 0);
+	assert_int_equal(swept.records.items[1].fmr_flags, FMR_OF_ATTR_FORK);
+	check_record(&swept.records, 2, FIRST_INO + 1, 4096, 4096, 0);
+	check_record(&swept.records, 3, FIRST_INO + 2, 10002 * 4096, 4096, 0);
 }
 
 static void no_inodes(void **state)
 {
-	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records;
-	size_t unread;
+	_cleanup_(pme_xfs_swept_done) struct pme_xfs_swept swept;
 
 	play(0);
-	assert_int_equal(sweep(everything, &records, &unread), 0);
-	assert_int_equal(records.count, 0);
+	assert_int_equal(sweep(everything, &swept), 0);
+	assert_int_equal(swept.records.count, 0);
 }
 
 /* More extents than one ioctl holds. */
 static void long_maps_are_read_on(void **state)
 {
-	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records;
-	size_t unread;
+	_cleanup_(pme_xfs_swept_done) struct pme_xfs_swept swept;
 
 	play(1);
 	inodes[0].extents = 1500;
-	assert_int_equal(sweep(everything, &records, &unread), 0);
-	assert_int_equal(records.count, 1500);
+	assert_int_equal(sweep(everything, &swept), 0);
+	assert_int_equal(swept.records.count, 1500);
 	assert_int_equal(n_maps, 3);
-	for (size_t i = 0; i < records.count; i++)
-		check_record(&records, i, FIRST_INO, i * 8192, 4096, i * 8192);
+	for (size_t i = 0; i < swept.records.count; i++)
+		check_record(&swept.records, i, FIRST_INO, i * 8192, 4096, i * 8192);
 }
 
 /* BULKSTAT stops at each; the sweep goes on behind it and counts it. */
 static void damaged_inodes_are_counted(void **state)
 {
 	static const size_t damaged[] = {0, 1, 63, 64, 255, 256, 300, 699};
-	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records;
-	size_t unread;
+	_cleanup_(pme_xfs_swept_done) struct pme_xfs_swept swept;
 
 	play(INODES);
 	for (size_t i = 0; i < PME_ARRAY_SIZE(damaged); i++)
 		inodes[damaged[i]].damage = i % 2 ? -EIO : -EUCLEAN;
-	assert_int_equal(sweep(everything, &records, &unread), 0);
-	assert_int_equal(unread, PME_ARRAY_SIZE(damaged));
-	assert_int_equal(records.count, INODES - PME_ARRAY_SIZE(damaged));
+	assert_int_equal(sweep(everything, &swept), 0);
+	assert_int_equal(swept.unread, PME_ARRAY_SIZE(damaged));
+	assert_int_equal(swept.records.count, INODES - PME_ARRAY_SIZE(damaged));
 }
 
 static void files_that_cannot_be_asked(void **state)
 {
-	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records;
-	size_t unread;
+	_cleanup_(pme_xfs_swept_done) struct pme_xfs_swept swept;
 
 	play(6);
 	inodes[0].open_error = -ESTALE; /* gone */
@@ -241,41 +280,45 @@ static void files_that_cannot_be_asked(void **state)
 	inodes[3].map_error = -EUCLEAN;
 	inodes[4].extents = 1000;
 	inodes[4].stuck = true;
-	assert_int_equal(sweep((struct pme_range){BYTES(BLOCKS(5)), 1}, &records, &unread), 0);
-	assert_int_equal(unread, 3);
-	assert_int_equal(records.count, 1);
-	check_record(&records, 0, FIRST_INO + 5, BYTES(BLOCKS(5)), 4096, 0);
+	assert_int_equal(sweep((struct pme_range){BYTES(BLOCKS(5)), 1}, &swept), 0);
+	assert_int_equal(swept.unread, 3);
+	assert_int_equal(swept.records.count, 1);
+	check_record(&swept.records, 0, FIRST_INO + 5, BYTES(BLOCKS(5)), 4096, 0);
 }
 
 static void errors_of_the_call_are_errors(void **state)
 {
-	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records;
-	size_t unread;
+	_cleanup_(pme_xfs_swept_done) struct pme_xfs_swept swept;
 
 	play(3);
 	batch_error = -EPERM;
-	assert_int_equal(sweep(everything, &records, &unread), -EPERM);
-	assert_int_equal(records.count, 0);
+	assert_int_equal(sweep(everything, &swept), -EPERM);
+	assert_int_equal(swept.records.count, 0);
 }
 
 static void found_owners_are_asked_again(void **state)
 {
 	struct pme_range bad = everything;
 	const struct pme_range_list list = {.items = &bad, .count = 1};
+	const struct pme_xfs_scope scope = {.fd = -1, .ranges = &list, .is_realtime = true};
 	_cleanup_(pme_xfs_inodes_done) struct pme_xfs_inodes owners = {0};
-	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records = {0};
+	_cleanup_(pme_xfs_swept_done) struct pme_xfs_swept swept = {0};
 
 	play(10);
 	assert_int_equal(pme_xfs_inodes_add(&owners, FIRST_INO + 2), 0);
 	assert_int_equal(pme_xfs_inodes_add(&owners, FIRST_INO + 3), 0);
 	assert_int_equal(pme_xfs_inodes_add(&owners, FIRST_INO + 9), 0);
+	for (size_t i = 0; i < owners.count; i++) {
+		owners.items[i].mode = S_IFREG;
+		owners.items[i].is_realtime = true;
+	}
 	inodes[3].open_error = -ESTALE;
-	assert_int_equal(pme_xfs_realtime_again(-1, &owners, &list, &records), 0);
+	assert_int_equal(pme_xfs_sweep_again(&scope, &owners, &swept), 0);
 	assert_int_equal(n_stats, 0);
 	assert_int_equal(n_maps, 2);
-	assert_int_equal(records.count, 2);
-	check_record(&records, 0, FIRST_INO + 2, BYTES(BLOCKS(2)), 4096, 0);
-	check_record(&records, 1, FIRST_INO + 9, BYTES(BLOCKS(9)), 4096, 0);
+	assert_int_equal(swept.records.count, 2);
+	check_record(&swept.records, 0, FIRST_INO + 2, BYTES(BLOCKS(2)), 4096, 0);
+	check_record(&swept.records, 1, FIRST_INO + 9, BYTES(BLOCKS(9)), 4096, 0);
 }
 
 /* ---- tables ---- */
@@ -293,7 +336,7 @@ static int take(struct getbmapx *map, int32_t entries, size_t room, struct pme_r
 
 	*ret = (struct pme_xfs_records){0};
 	map[0].bmv_entries = entries;
-	return pme_xfs_realtime_extents(map, room, 99, &list, ret);
+	return pme_xfs_sweep_extents(map, room, &(struct fsmap){.fmr_owner = 99}, &list, ret);
 }
 
 static void kinds_of_extents(void **state)
@@ -376,6 +419,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_files_are_asked),
 		cmocka_unit_test(only_realtime_files_are_asked),
+		cmocka_unit_test(forks_of_the_data_device),
 		cmocka_unit_test(no_inodes),
 		cmocka_unit_test(long_maps_are_read_on),
 		cmocka_unit_test(damaged_inodes_are_counted),

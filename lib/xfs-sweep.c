@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Owners of blocks of XFS, found in the files themselves; see xfs-sweep.h.
+ *
+ * What surprises: BULKSTAT ends with an error at an inode that cannot be read, and does not say
+ * which one it was.  It is the first allocated one from where the call began.  Symbolic links and
+ * special files cannot be opened for GETBMAPX, by handle neither.  Copy-on-write forks are told
+ * only by kernels built for debugging.
+ */
+#include "xfs-sweep.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "os.h"
+
+#define STAT_RECORDS 256 /* per ioctl */
+#define MAP_RECORDS 512	 /* per ioctl */
+#define MAP_UNIT 512ULL	 /* bytes: GETBMAPX counts in these */
+
+struct sweep {
+	const struct pme_xfs_scope *scope;
+	struct xfs_bulkstat_req *req;
+	struct getbmapx *map; /* request and MAP_RECORDS */
+	struct pme_xfs_swept *swept;
+};
+
+/* Forks that may have blocks on the device. */
+struct forks {
+	bool data, attr;
+};
+
+/* How to ask for a fork, and what GETFSMAP would say of its blocks. */
+static const struct fork {
+	size_t in_forks; /* where struct forks has it */
+	int32_t iflags;
+	uint32_t flags;
+} fork_table[] = {
+	{offsetof(struct forks, data), BMV_IF_PREALLOC | BMV_IF_DELALLOC, 0},
+	{offsetof(struct forks, attr), BMV_IF_ATTRFORK, FMR_OF_ATTR_FORK},
+};
+
+static void sweep_done(struct sweep *sweep)
+{
+	free(sweep->req);
+	free(sweep->map);
+}
+
+void pme_xfs_swept_done(struct pme_xfs_swept *swept)
+{
+	pme_xfs_records_done(&swept->records);
+}
+
+static int add_extent(const struct getbmapx *extent, const struct fsmap *like,
+		      const struct pme_range_list *ranges, struct pme_xfs_records *ret)
+{
+	uint64_t start, length, offset, end;
+	struct fsmap *record;
+	int r;
+
+	if (extent->bmv_block < 0) /* a hole, or not allocated yet */
+		return 0;
+	if (extent->bmv_offset < 0 || extent->bmv_length <= 0 ||
+	    pme_mul((uint64_t)extent->bmv_block, MAP_UNIT, &start) < 0 ||
+	    pme_mul((uint64_t)extent->bmv_length, MAP_UNIT, &length) < 0 ||
+	    pme_mul((uint64_t)extent->bmv_offset, MAP_UNIT, &offset) < 0 ||
+	    pme_add(start, length, &end) < 0)
+		return -EPROTO;
+	if (!pme_range_list_meets(ranges, (struct pme_range){start, length}))
+		return 0;
+	r = pme_grow(&ret->items, &ret->alloc, ret->count, sizeof(*ret->items));
+	if (r < 0)
+		return r;
+	record = &ret->items[ret->count++];
+	*record = *like;
+	record->fmr_physical = start;
+	record->fmr_length = length;
+	record->fmr_offset = offset;
+	if (extent->bmv_oflags & BMV_OF_PREALLOC)
+		record->fmr_flags |= FMR_OF_PREALLOC;
+	return 0;
+}
+
+int pme_xfs_sweep_extents(const struct getbmapx *map, size_t room, const struct fsmap *like,
+			  const struct pme_range_list *ranges, struct pme_xfs_records *ret)
+{
+	int r = 0;
+
+	if (map[0].bmv_entries < 0 || (size_t)map[0].bmv_entries > room)
+		return -EPROTO;
+	for (int i = 1; r == 0 && i <= map[0].bmv_entries; i++)
+		r = add_extent(&map[i], like, ranges, ret);
+	return r;
+}
+
+/* Without writing back what is not allocated yet: that has no place on the device. */
+static int read_fork(struct sweep *sweep, int fd, uint64_t ino, const struct fork *fork)
+{
+	struct getbmapx *map = sweep->map;
+	const struct fsmap like = {.fmr_owner = ino, .fmr_flags = fork->flags};
+
+	map[0] = (struct getbmapx){
+		.bmv_length = INT64_MAX / (int64_t)MAP_UNIT,
+		.bmv_count = MAP_RECORDS + 1,
+		.bmv_iflags = fork->iflags | BMV_IF_NO_HOLES,
+	};
+	for (;;) {
+		int64_t from = map[0].bmv_offset;
+		int r = pme_os_ioctl(fd, XFS_IOC_GETBMAPX, map);
+
+		if (r == 0)
+			r = pme_xfs_sweep_extents(map, MAP_RECORDS, &like, sweep->scope->ranges,
+						  &sweep->swept->records);
+		if (r < 0)
+			return r;
+		if (map[0].bmv_entries == 0 || (map[map[0].bmv_entries].bmv_oflags & BMV_OF_LAST))
+			return 0;
+		if (map[0].bmv_offset <= from)
+			return -EPROTO;
+	}
+}
+
+static int read_forks(struct sweep *sweep, int fd, uint64_t ino, const struct forks *forks)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < PME_ARRAY_SIZE(fork_table); i++)
+		if (*(const bool *)((const char *)forks + fork_table[i].in_forks))
+			r = read_fork(sweep, fd, ino, &fork_table[i]);
+	return r;
+}
+
+/* A file that is gone meanwhile owns nothing. */
+static int read_inode(struct sweep *sweep, const struct pme_xfs_inode *inode,
+		      const struct forks *forks)
+{
+	_cleanup_close_ int fd =
+		pme_xfs_inode_open(sweep->scope->fd, inode->ino, inode->gen, O_RDONLY | O_NONBLOCK);
+	int r;
+
+	if (fd == -ESTALE || fd == -ENOENT)
+		return 0;
+	r = fd < 0 ? fd : read_forks(sweep, fd, inode->ino, forks);
+	if (r == -ENOMEM || r >= 0)
+		return r;
+	sweep->swept->unread++;
+	return 0;
+}
+
+/* Forks of an inode that may have blocks on the device, whatever it has now. */
+static struct forks forks_of(const struct pme_xfs_scope *scope, const struct pme_xfs_inode *inode)
+{
+	bool is_file = S_ISREG(inode->mode);
+	bool here = (is_file && inode->is_realtime) == scope->is_realtime;
+
+	if (scope->is_realtime)
+		return (struct forks){.data = is_file && here};
+	return (struct forks){.data = here, .attr = true};
+}
+
+static int take_inode(struct sweep *sweep, const struct xfs_bulkstat *raw)
+{
+	const struct pme_xfs_inode inode = {
+		.ino = raw->bs_ino,
+		.gen = raw->bs_gen,
+		.mode = raw->bs_mode,
+		.is_realtime = raw->bs_xflags & FS_XFLAG_REALTIME,
+	};
+	struct forks forks = forks_of(sweep->scope, &inode);
+
+	if (!sweep->scope->is_realtime) {
+		forks.data &= raw->bs_extents > 0;
+		forks.attr &= raw->bs_aextents > 0;
+	}
+	if (!forks.data && !forks.attr)
+		return 0;
+	if (S_ISREG(inode.mode) || S_ISDIR(inode.mode))
+		return read_inode(sweep, &inode, &forks);
+	sweep->swept->unread++;
+	return 0;
+}
+
+/* BULKSTAT failed from @ino on: go on behind the inode that it could not read. */
+static int skip_inode(struct sweep *sweep, uint64_t ino, int error, uint64_t *ret_next)
+{
+	uint64_t found = 0;
+	int r = pme_xfs_inode_next(sweep->scope->fd, ino, &found);
+
+	if (r <= 0)
+		return r < 0 ? r : error;
+	sweep->swept->unread++;
+	*ret_next = found + 1;
+	return 0;
+}
+
+/* One ioctl: 1 when there may be more, 0, -errno. */
+static int take_batch(struct sweep *sweep, uint64_t *ino)
+{
+	struct xfs_bulkstat_req *req = sweep->req;
+	int r;
+
+	memset(&req->hdr, 0, sizeof(req->hdr));
+	req->hdr.ino = *ino;
+	req->hdr.icount = STAT_RECORDS;
+	r = pme_os_ioctl(sweep->scope->fd, XFS_IOC_BULKSTAT, req);
+	if (pme_xfs_is_damage(r)) {
+		r = skip_inode(sweep, *ino, r, ino);
+		return r < 0 ? r : 1;
+	}
+	if (r < 0)
+		return r;
+	if (req->hdr.ocount > STAT_RECORDS)
+		return -EPROTO;
+	for (uint32_t i = 0; r == 0 && i < req->hdr.ocount; i++)
+		r = take_inode(sweep, &req->bulkstat[i]);
+	if (r < 0 || req->hdr.ocount == 0 || req->hdr.ino <= *ino)
+		return r;
+	*ino = req->hdr.ino;
+	return 1;
+}
+
+int pme_xfs_sweep(const struct pme_xfs_scope *scope, struct pme_xfs_swept *ret)
+{
+	_cleanup_(sweep_done) struct sweep sweep = {
+		.scope = scope,
+		.req = calloc(1, XFS_BULKSTAT_REQ_SIZE(STAT_RECORDS)),
+		.map = calloc(MAP_RECORDS + 1, sizeof(*sweep.map)),
+		.swept = ret,
+	};
+	uint64_t ino = 0;
+	int r;
+
+	if (!sweep.req || !sweep.map)
+		return -ENOMEM;
+	do {
+		r = take_batch(&sweep, &ino);
+	} while (r > 0);
+	return r;
+}
+
+int pme_xfs_sweep_again(const struct pme_xfs_scope *scope, const struct pme_xfs_inodes *owners,
+			struct pme_xfs_swept *ret)
+{
+	_cleanup_(sweep_done) struct sweep sweep = {
+		.scope = scope,
+		.map = calloc(MAP_RECORDS + 1, sizeof(*sweep.map)),
+		.swept = ret,
+	};
+	int r = sweep.map ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < owners->count; i++) {
+		const struct forks forks = forks_of(scope, &owners->items[i]);
+
+		r = read_inode(&sweep, &owners->items[i], &forks);
+	}
+	return r;
+}

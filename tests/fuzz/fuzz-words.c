@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Fuzz target: short texts of others: the record of a metadata snapshot, a device number, the name
+ * of an LV, the version of an MD superblock, sizes, numbers, the superblock of an XFS.
+ * Parsers: base dm-thin-record md-super range topo-block topo-dm xfs-inode
+ */
+#include "dm-thin-record.h"
+#include "fuzz.h"
+#include "md-super.h"
+#include "range.h"
+#include "topo.h"
+#include "xfs-inode.h"
+
+static void try_record(const char *text)
+{
+	struct pme_thin_mark mark;
+
+	if (pme_thin_record_parse(text, "boot", "1 LVM-x y", &mark) != PME_THIN_RECORD_HELD) {
+		FUZZ_CHECK(!pme_thin_mark_same(&mark, &mark) || mark.block != 0);
+		return;
+	}
+	_cleanup_free_ char *again = pme_thin_record_text("boot", "1 LVM-x y", &mark);
+	struct pme_thin_mark same;
+
+	FUZZ_CHECK(again && pme_thin_record_parse(again, "boot", "1 LVM-x y", &same) ==
+				    PME_THIN_RECORD_HELD);
+	FUZZ_CHECK(same.block == mark.block && same.sum == mark.sum);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	_cleanup_free_ char *copy = fuzz_copy(data, size);
+	_cleanup_free_ char *text = strndup(copy, size);
+	_cleanup_free_ char *lv = NULL;
+	struct pme_xfs_internal internal;
+	enum pme_md_version version;
+	uint64_t n;
+	dev_t devno;
+
+	FUZZ_CHECK(text);
+	try_record(text);
+	lv = pme_lvm_name(text);
+	FUZZ_CHECK(!lv || strchr(lv, '/'));
+	pme_devno_parse(copy, size, &devno);
+	if (pme_md_version_parse(text, &version) == 0)
+		FUZZ_CHECK(version <= PME_MD_1_2);
+	pme_size_parse(copy, size, &n);
+	if (pme_parse_u64(copy, size, &n) == 0) {
+		_cleanup_free_ char *printed = pme_printf("%llu", (unsigned long long)n);
+
+		FUZZ_CHECK(printed && size >= strlen(printed));
+	}
+	pme_utf8_valid(copy, size);
+	pme_xfs_internal_parse(copy, size, &internal);
+	return 0;
+}
