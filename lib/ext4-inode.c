@@ -157,17 +157,41 @@ static int compare(const struct pme_ext4_door *door, int fd, bool can_ask,
 	return 1;
 }
 
+/* Does the filesystem have the key of the encrypted directory @fd?  (linux/fscrypt.h) */
+static bool has_key(int fd)
+{
+	struct fscrypt_get_policy_ex_arg arg = {.policy_size = sizeof(arg.policy)};
+	struct fscrypt_get_key_status_arg status = {0};
+
+	if (pme_os_ioctl(fd, FS_IOC_GET_ENCRYPTION_POLICY_EX, &arg) < 0)
+		return false;
+	if (arg.policy.version == FSCRYPT_POLICY_V2) {
+		status.key_spec.type = FSCRYPT_KEY_SPEC_TYPE_IDENTIFIER;
+		memcpy(status.key_spec.u.identifier, arg.policy.v2.master_key_identifier,
+		       sizeof(status.key_spec.u.identifier));
+	} else {
+		status.key_spec.type = FSCRYPT_KEY_SPEC_TYPE_DESCRIPTOR;
+		memcpy(status.key_spec.u.descriptor, arg.policy.v1.master_key_descriptor,
+		       sizeof(status.key_spec.u.descriptor));
+	}
+	return pme_os_ioctl(fd, FS_IOC_GET_ENCRYPTION_KEY_STATUS, &status) >= 0 &&
+	       status.status == FSCRYPT_KEY_STATUS_PRESENT;
+}
+
 /* Only files and directories: to open others is to start something. */
 static int open_to_ask(const struct pme_ext4_door *door, struct pme_ext4_live *live)
 {
 	const struct pme_ext4_inode *disk = &live->disk;
 	int flags = O_RDONLY | O_NONBLOCK | O_NOATIME | O_LARGEFILE;
+	bool encrypted = disk->flags & PME_EXT4_ENCRYPTED;
 	int fd;
 
+	live->no_key = encrypted; /* of a symbolic link nobody can tell */
 	if (!S_ISREG(disk->mode) && !S_ISDIR(disk->mode))
 		return -ENOTSUP;
 	fd = pme_ext4_inode_open(door->fd, disk->ino, disk->gen, flags);
-	live->no_key = fd == -ENOKEY;
+	if (fd >= 0 && encrypted)
+		live->no_key = S_ISDIR(disk->mode) && !has_key(fd);
 	return fd;
 }
 
@@ -175,7 +199,8 @@ static int open_to_ask(const struct pme_ext4_door *door, struct pme_ext4_live *l
 static int ask_kernel(const struct pme_ext4_door *door, struct pme_ext4_live *live, int *ret_fd)
 {
 	const struct pme_ext4_inode *disk = &live->disk;
-	_cleanup_close_ int fd = ret_fd ? open_to_ask(door, live) : -ENOTSUP;
+	bool must_ask = ret_fd || (disk->flags & PME_EXT4_ENCRYPTED);
+	_cleanup_close_ int fd = must_ask ? open_to_ask(door, live) : -ENOTSUP;
 	bool can_ask = fd >= 0;
 	int r;
 
@@ -186,7 +211,7 @@ static int ask_kernel(const struct pme_ext4_door *door, struct pme_ext4_live *li
 	if (fd < 0) /* not reached: what the table says stands */
 		return 1;
 	r = compare(door, fd, can_ask, live);
-	if (r > 0 && can_ask)
+	if (r > 0 && can_ask && ret_fd)
 		*ret_fd = pme_take_fd(&fd);
 	return r;
 }

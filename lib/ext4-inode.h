@@ -22,7 +22,7 @@ struct pme_ext4_live {
 	int error;	 /* it is in use, but its table cannot be read or is damaged: no mode */
 	bool internal;	 /* of the filesystem itself: it has no name, and handles do not reach it */
 	bool unreadable; /* a directory of which a block cannot be read */
-	bool no_key;	 /* encrypted, and the key is not there */
+	bool no_key;	 /* encrypted, and the key is not there, or may not be */
 };
 
 /* How to reach them. */

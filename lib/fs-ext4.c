@@ -169,8 +169,10 @@ static int doubt_encrypted(const struct pme_ext4_state *state, const struct pme_
 		if (!(live->disk.flags & PME_EXT4_ENCRYPTED) || live->internal)
 			continue;
 		if (live->no_key)
-			r = pme_names_doubt(result->files[i],
-					    "its name is encrypted, and its key is not there");
+			r = pme_names_doubt(
+				result->files[i],
+				"it is encrypted and its key may not be there: then names are "
+				"shown as the filesystem encodes them");
 	}
 	return r;
 }
