@@ -3,6 +3,7 @@
  * Fuzz target: an inode of ext4 and the blocks that its map leads to.  The input is the inode, then
  * the device, in blocks of 1 KiB.  Every run lies on the device, and those of an extent tree do not
  * overlap in the file.
+ * Parsers: ext4-map
  */
 #include "ext4-map.h"
 #include "fuzz.h"
