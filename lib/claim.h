@@ -81,6 +81,8 @@ struct pme_file {
 	char **paths;  /* bytes as they are, absolute; may be empty */
 	size_t n_paths, alloc_paths;
 	bool paths_complete;
+	bool out_of_reach;  /* the kernel must not be made to read it: its filesystem may shut down
+			     */
 	char *paths_reason; /* why not complete, or a remark ("unlinked, still open"); or NULL */
 	struct pme_holder *holders;
 	size_t n_holders, alloc_holders;

@@ -2,17 +2,16 @@
 /*
  * XFS: bad bytes -> owners -> names, through the kernel's reverse map.
  *
- * The filesystem is entered through a private, detached copy of one of its mounts, so that mounts
- * stacked on it hide nothing, and a mounted subdirectory is enough.  It is live: its state is taken
- * before and after the search for names, and what is not the same is asked again, three times at
- * most; then it is unknown.  No file is named that may not hold the bad bytes any more.
+ * The filesystem is live: its state is taken before and after the search for names, and what is not
+ * the same is asked again, three times at most; then it is unknown.  No file is named that may not
+ * hold the bad bytes any more.
  */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/magic.h>
 #include <string.h>
-#include <sys/vfs.h>
 
+#include "fs-enter.h"
 #include "names.h"
 #include "xfs-owners.h"
 #include "xfs-parents.h"
@@ -40,61 +39,12 @@ static void pass_close(struct pass *pass)
 	pme_close_fd(&pass->view.clone);
 }
 
-/* Is the directory @fd on the XFS that @dev carries?  0 or -errno. */
-static int check_dir(int fd, const struct pme_dev *dev)
-{
-	struct statfs sfs;
-	struct stat st;
-	int r = pme_os_stat_at(fd, ".", false, &st);
-
-	if (r < 0)
-		return r;
-	if (fstatfs(fd, &sfs) < 0)
-		return -errno;
-	return st.st_dev == dev->devno && sfs.f_type == XFS_SUPER_MAGIC ? 0 : -EXDEV;
-}
-
-/* Without the privilege to copy a mount, its directory itself has to do. */
-static int open_mount(const struct pme_os *os, const struct pme_mount *mount,
-		      const struct pme_dev *dev, struct pme_xfs_view *ret)
-{
-	const char *path = mount->target[1] ? mount->target + 1 : ".";
-	_cleanup_close_ int clone = pme_os_clone_mount(os->root, path);
-	_cleanup_close_ int fd = clone >= 0 ? pme_os_open_at(clone, ".", O_RDONLY | O_DIRECTORY)
-					    : pme_os_open(os, path, O_RDONLY | O_DIRECTORY);
-	int r = fd < 0 ? fd : check_dir(fd, dev);
-
-	if (r < 0)
-		return r;
-	ret->clone = pme_take_fd(&clone);
-	ret->fd = pme_take_fd(&fd);
-	ret->devno = dev->devno;
-	ret->is_root = strcmp(mount->root, "/") == 0;
-	return 0;
-}
-
-/* Any mount will do, but one of the root is better: it is enough without open_by_handle_at(). */
-static int open_any(const struct pme_os *os, const struct pme_fs *fs, struct pme_xfs_view *ret)
-{
-	int r = -ENOENT;
-
-	for (int whole = 1; whole >= 0; whole--) {
-		for (size_t i = 0; i < fs->n_mounts; i++) {
-			if ((strcmp(fs->mounts[i]->root, "/") == 0) != whole)
-				continue;
-			r = open_mount(os, fs->mounts[i], fs->main, ret);
-			if (r == 0)
-				return 0;
-		}
-	}
-	return r;
-}
-
 static int open_view(struct pass *pass)
 {
 	struct pme_xfs_view *view = &pass->view;
 	const char *subject = subject_of(pass->fs);
-	int r = open_any(pass->topo->os, pass->fs, view);
+	struct pme_fs_entry entry;
+	int r = pme_fs_enter(pass->topo->os, pass->fs, XFS_SUPER_MAGIC, &entry);
 
 	if (r < 0) {
 		pme_log_incomplete(pass->log, subject,
@@ -103,6 +53,10 @@ static int open_view(struct pass *pass)
 				   r == -EXDEV ? "others are mounted over them" : strerror(-r));
 		return r;
 	}
+	view->clone = entry.clone;
+	view->fd = entry.fd;
+	view->devno = pass->fs->main->devno;
+	view->is_root = entry.is_root;
 	r = pme_xfs_geo_read(view->fd, &view->geo);
 	pme_xfs_view_aim(view, pass->fs);
 	if (r == 0 && !view->geo.is_zoned && view->role == PME_FS_DATA)

@@ -8,6 +8,9 @@
 
 static const struct pme_fs_kind *const kinds[] = {
 	&pme_fs_xfs,
+	&pme_fs_ext2,
+	&pme_fs_ext3,
+	&pme_fs_ext4,
 };
 
 const struct pme_fs_kind *pme_fs_kind_of(const char *type)

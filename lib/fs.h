@@ -61,7 +61,7 @@ struct pme_fs_kind {
 		       struct pme_fs_result *ret);
 };
 
-extern const struct pme_fs_kind pme_fs_xfs;
+extern const struct pme_fs_kind pme_fs_xfs, pme_fs_ext2, pme_fs_ext3, pme_fs_ext4;
 
 /* The row for @type, or NULL. */
 const struct pme_fs_kind *pme_fs_kind_of(const char *type);

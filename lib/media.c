@@ -16,7 +16,7 @@
 #define ALIGN 4096ULL
 #define CHUNK (1U << 20) /* bytes read at once */
 
-int pme_media_open(const struct pme_topo *topo, const struct pme_dev *dev)
+static int open_dev(const struct pme_topo *topo, const struct pme_dev *dev, int flags)
 {
 	_cleanup_free_ char *path = pme_dev_node(dev);
 	_cleanup_close_ int fd = -1;
@@ -27,7 +27,7 @@ int pme_media_open(const struct pme_topo *topo, const struct pme_dev *dev)
 		return -ENOMEM;
 	if (pme_dev_suspended(topo, dev))
 		return -EAGAIN;
-	fd = pme_os_open(topo->os, path, O_RDONLY | O_NONBLOCK | O_DIRECT);
+	fd = pme_os_open(topo->os, path, O_RDONLY | O_NONBLOCK | flags);
 	if (fd < 0)
 		return fd;
 	r = pme_os_fstat(fd, &st);
@@ -36,6 +36,16 @@ int pme_media_open(const struct pme_topo *topo, const struct pme_dev *dev)
 	if (!S_ISBLK(st.st_mode) || st.st_rdev != dev->devno)
 		return -ENODEV;
 	return pme_take_fd(&fd);
+}
+
+int pme_media_open(const struct pme_topo *topo, const struct pme_dev *dev)
+{
+	return open_dev(topo, dev, O_DIRECT);
+}
+
+int pme_media_open_cached(const struct pme_topo *topo, const struct pme_dev *dev)
+{
+	return open_dev(topo, dev, 0);
 }
 
 /* Bytes of the device itself, to know where the last page ends. */

@@ -15,6 +15,12 @@
 int pme_media_open(const struct pme_topo *topo, const struct pme_dev *dev);
 
 /*
+ * The same, but reads of it go through the page cache: there, not on the media, is the metadata of
+ * a filesystem that is mounted from this very device and writes it through its buffers (ext4).
+ */
+int pme_media_open_cached(const struct pme_topo *topo, const struct pme_dev *dev);
+
+/*
  * @size bytes at byte @offset into @buf (no alignment asked of any).  0, -EIO at a media error,
  * -ENODATA when the device ends before, or -errno.
  */

@@ -17,6 +17,7 @@
 #define OPEN_LEVELS 64	 /* descriptors at a time */
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
 #define FILTER_BITS_MIN 4096
+#define NO_REACH "not entered, as it cannot be read and the filesystem would take that for damage"
 
 /* A directory that is being read. */
 struct level {
@@ -196,8 +197,11 @@ static int skip_dir(struct walk *walk, const char *name, int error, const char *
 static bool is_confirmed(const struct walk *walk, const char *name, const struct pme_file *file)
 {
 	struct stat st;
-	int r = pme_os_stat_at(walk->levels[walk->depth - 1].fd, name, false, &st);
+	int r;
 
+	if (file->out_of_reach)
+		return true;
+	r = pme_os_stat_at(walk->levels[walk->depth - 1].fd, name, false, &st);
 	if (r < 0)
 		return r != -ENOENT;
 	return st.st_ino == file->inode && st.st_dev == walk->devno;
@@ -247,15 +251,17 @@ static bool is_dir(const struct walk *walk, const struct dirent64 *entry)
 
 static int look_at(struct walk *walk, const struct dirent64 *entry)
 {
-	size_t i;
+	size_t i = walk->n_files;
 	int r = 0;
 
 	if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 		return 0;
-	if (may_be_wanted(walk, entry->d_ino)) {
+	if (may_be_wanted(walk, entry->d_ino))
 		i = find_file(walk, entry->d_ino);
-		r = i < walk->n_files ? keep_name(walk, i, entry->d_name) : 0;
-	}
+	if (i < walk->n_files)
+		r = keep_name(walk, i, entry->d_name);
+	if (r == 0 && i < walk->n_files && walk->files[i]->out_of_reach)
+		return entry->d_type == DT_REG ? 0 : skip_dir(walk, entry->d_name, 0, NO_REACH);
 	if (r == 0 && is_dir(walk, entry))
 		r = push_sub(walk, entry->d_ino, entry->d_name);
 	return r;

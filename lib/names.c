@@ -142,11 +142,25 @@ static bool is_damage(int error)
 	return error == -EIO || error == -ENODATA || error == -EUCLEAN || error == -EBADMSG;
 }
 
+/* What must not be asked for itself is where its directory is. */
+static bool is_parent_confirmed(const struct pme_os *os, const char *path,
+				const struct pme_file *file)
+{
+	const char *slash = strrchr(path, '/');
+	_cleanup_free_ char *parent = strndup(path, slash ? (size_t)(slash - path) : 0);
+	struct stat st;
+
+	return parent && stat_path(os, parent, &st) == 0 && st.st_dev == file->devno;
+}
+
 static bool is_confirmed(const struct pme_os *os, const char *path, const struct pme_file *file)
 {
 	struct stat st;
-	int r = stat_path(os, path, &st);
+	int r;
 
+	if (file->out_of_reach)
+		return is_parent_confirmed(os, path, file);
+	r = stat_path(os, path, &st);
 	if (r < 0)
 		return file->mode == 0 && is_damage(r);
 	return st.st_ino == file->inode && st.st_dev == file->devno;

@@ -182,7 +182,7 @@ def judge_rest(manifest, raw, claims, roots, _partial):
         owner = claim["owner"]
         for name in names(owner, roots):
             file = manifest.by_path.get(name)
-            if name == b"" and owner["kind"] in ("directory", "file-xattr", "fs-metadata"):
+            if name in (b"", b"lost+found") and owner["kind"] in ("directory", "file-xattr", "fs-metadata"):
                 continue
             if file is None:
                 yield f"{owner['kind']}: no such file: {name}"
