@@ -161,7 +161,7 @@ static int path_of(struct naming *naming, uint64_t root, uint64_t inode, const c
 		r = path ? 0 : -ENOMEM;
 	}
 	free(ups);
-	if (r == -ENOENT || r == -EINVAL) /* a tree that is gone, a name that is none */
+	if (r == -ENOENT || pme_btrfs_is_damage(r)) /* a tree that is gone, a name that is none */
 		r = 0;
 	if (r == 0 && !known_dir(naming, root, inode))
 		r = keep_dir(naming, root, inode, pme_take_ptr(path));
@@ -196,13 +196,15 @@ static int name_file(struct naming *naming, const struct pme_btrfs_file *of, str
 			r = own ? path_of(naming, of->root, name.dir, &dir) : -ENOMEM;
 			if (r == 0 && dir)
 				r = pme_names_add(ret, file, join(dir, own));
+			else if (r == 0)
+				r = pme_names_doubt(file, "a directory above it cannot be read");
 			if (r < 0)
 				return r;
 		}
 		if (r < 0)
 			break;
 	}
-	if (r == -EINVAL || r == -EIO || r == -EUCLEAN || r == -ENOENT)
+	if (r == -ENOENT || pme_btrfs_is_damage(r))
 		return pme_names_doubt(file,
 				       "its names in the tree of its subvolume cannot be read");
 	return r;

@@ -231,6 +231,15 @@ static int add_copies(const struct making *making, const struct pme_btrfs_piece 
 		return 0;
 	if (!owner->copies)
 		return -ENOMEM;
+	/* checksums are those of blocks; parity gives back each block of a tree block by itself */
+	owner->unit = making->view->block_size;
+	if (piece->what == PME_BTRFS_SUPER) {
+		owner->unit = PME_BTRFS_SUPER_SIZE;
+		owner->unit_at = pme_btrfs_super_at(piece->super);
+	} else if (piece->what == PME_BTRFS_TREE && owner->copies->need == 1) {
+		owner->unit = piece->block.range.length;
+		owner->unit_at = piece->range.start - (piece->logical - piece->block.range.start);
+	}
 	if (owner->copies->need == 0 || owner->copies->count < owner->copies->need) {
 		free(owner->copies);
 		owner->copies = NULL;

@@ -33,6 +33,12 @@ struct taking {
 	struct pme_btrfs_state *state;
 };
 
+bool pme_btrfs_is_damage(int error)
+{
+	return error == -EIO || error == -ENODATA || error == -EUCLEAN || error == -EBADMSG ||
+	       error == -EINVAL || error == -EPROTO;
+}
+
 static void taking_done(struct taking *taking)
 {
 	free(taking->slots.items);
@@ -175,6 +181,23 @@ static int add_extents(struct taking *taking, const struct pme_btrfs_piece *like
 	return r;
 }
 
+/* The same, when the trees that tell of these bytes can be read. */
+static int add_known(struct taking *taking, const struct pme_btrfs_piece *like)
+{
+	size_t first = taking->state->n_pieces;
+	struct pme_btrfs_piece *piece;
+	int r = add_extents(taking, like);
+
+	if (!pme_btrfs_is_damage(r))
+		return r;
+	taking->state->n_pieces = first;
+	piece = pme_btrfs_state_add(taking->state, like, like->range, PME_BTRFS_MYSTERY);
+	if (piece)
+		piece->why = "the trees that tell who uses these bytes are damaged: see the kernel "
+			     "log, and btrfs check";
+	return piece ? 0 : -ENOMEM;
+}
+
 /* Bytes of one slot: each part of the chunk by itself. */
 static int add_slot(struct taking *taking, const struct slot *slot, struct pme_range range)
 {
@@ -196,7 +219,7 @@ static int add_slot(struct taking *taking, const struct slot *slot, struct pme_r
 				    ? 0
 				    : -ENOMEM;
 		else
-			r = add_extents(taking, &like);
+			r = add_known(taking, &like);
 		range.start += part.length;
 		range.length -= part.length;
 	}
@@ -268,11 +291,6 @@ static int compare_files(const void *a, const void *b)
 	return p->inode < q->inode ? -1 : p->inode > q->inode;
 }
 
-static bool is_damage(int error)
-{
-	return error == -EIO || error == -ENODATA || error == -EUCLEAN || error == -EBADMSG;
-}
-
 static int read_inode(const struct pme_btrfs_view *view, struct pme_btrfs_file *file)
 {
 	_cleanup_(pme_btrfs_search_done) struct pme_btrfs_search search =
@@ -284,9 +302,10 @@ static int read_inode(const struct pme_btrfs_view *view, struct pme_btrfs_file *
 	r = pme_btrfs_search_next(&search, &item);
 	if (r > 0)
 		r = pme_btrfs_inode_parse(item.data, item.len, &file->item);
-	else if (r == 0 || is_damage(r))
-		file->damaged = true;
-	return is_damage(r) ? 0 : r;
+	if (r == 0 && file->item.mode)
+		return 0;
+	file->damaged = r == 0 || pme_btrfs_is_damage(r);
+	return file->damaged ? 0 : r;
 }
 
 /* Each file once, with its inode. */

@@ -67,6 +67,9 @@ bool pme_btrfs_state_equal(const struct pme_btrfs_state *a, const struct pme_btr
 int pme_btrfs_state_reduce(struct pme_btrfs_state *state, const struct pme_btrfs_state *later,
 			   uint64_t *ret_bytes);
 
+/* Errors that say: a tree is damaged here. */
+bool pme_btrfs_is_damage(int error);
+
 /* The file of @root and @inode: its index, or n_files. */
 size_t pme_btrfs_state_file(const struct pme_btrfs_state *state, uint64_t root, uint64_t inode);
 

@@ -42,6 +42,8 @@ struct pme_fs_owner {
 	struct pme_file **inodes; /* inodes that live in these bytes (inode chunk), borrowed */
 	size_t n_inodes;
 	struct pme_copies *copies; /* other places of the same bytes, or NULL; owned */
+	/* With copies: of each only whole units can be read (a checksum): size, and one's start. */
+	uint64_t unit, unit_at;
 };
 
 struct pme_fs_result {

@@ -55,12 +55,73 @@ static int add_parts(const struct pme_fs_owner *owner, const struct pme_range_li
 	return 0;
 }
 
+/* The whole units that @range of @owner meets. */
+static struct pme_range whole_units(const struct pme_fs_owner *owner, struct pme_range range)
+{
+	uint64_t unit = owner->unit, phase = unit ? owner->unit_at % unit : 0, end;
+
+	if (unit <= 1 || range.start < phase)
+		return range;
+	end = pme_range_end(range) - phase;
+	range.start = (range.start - phase) / unit * unit + phase;
+	range.length = (end + unit - 1) / unit * unit + phase - range.start;
+	return range;
+}
+
+/* Every unit of @missing is missing as a whole; of them those bytes that are the owner's. */
+static int widen(const struct pme_fs_owner *owner, struct pme_range_list *missing)
+{
+	_cleanup_(pme_range_list_done) struct pme_range_list narrow = *missing;
+	struct pme_range part;
+	int r = 0;
+
+	*missing = (struct pme_range_list){0};
+	for (size_t i = 0; r == 0 && i < narrow.count; i++)
+		if (pme_range_intersect(owner->range, whole_units(owner, narrow.items[i]), &part))
+			r = pme_range_list_add(missing, part.start, part.length);
+	pme_range_list_normalize(missing);
+	return r;
+}
+
+/* What of the owner's bytes its copies do not give back; what is bad is not in doubt as well. */
+static int find_missing(struct pme_stack *stack, const struct pme_fs_owner *owner,
+			struct pme_missing *ret)
+{
+	struct pme_range whole = whole_units(owner, owner->range);
+	size_t count = owner->copies->count;
+	_cleanup_free_ struct pme_copies *copies =
+		pme_copies_new(owner->copies->what, owner->copies->need, count);
+	_cleanup_(pme_range_list_done) struct pme_range_list doubt = {0};
+	int r = copies ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		copies->places[i] = owner->copies->places[i];
+		if (copies->places[i].start < owner->range.start - whole.start)
+			return -EINVAL;
+		copies->places[i].start -= owner->range.start - whole.start;
+	}
+	if (r == 0)
+		r = pme_copies_missing(stack, copies, whole, ret);
+	if (r == 0)
+		r = widen(owner, &ret->bad);
+	if (r == 0)
+		r = widen(owner, &ret->doubt);
+	for (size_t i = 0; r == 0 && i < ret->doubt.count; i++)
+		r = pme_range_list_subtract(ret->doubt.items[i], &ret->bad, &doubt);
+	if (r < 0)
+		return r;
+	pme_range_list_done(&ret->doubt);
+	ret->doubt = doubt;
+	doubt = (struct pme_range_list){0};
+	return 0;
+}
+
 static int judge(struct pme_stack *stack, const struct pme_fs_owner *owner,
 		 struct pme_fs_result *result)
 {
 	_cleanup_(pme_missing_done) struct pme_missing missing = {0};
 	_cleanup_(pme_range_list_done) struct pme_range_list gone = {0}, good = {0};
-	int r = pme_copies_missing(stack, owner->copies, owner->range, &missing);
+	int r = find_missing(stack, owner, &missing);
 
 	for (size_t i = 0; r == 0 && i < missing.bad.count; i++)
 		r = pme_range_list_add(&gone, missing.bad.items[i].start,

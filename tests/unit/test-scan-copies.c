@@ -93,6 +93,39 @@ static void owners_are_cut(void **state)
 	pme_fs_result_done(&result);
 }
 
+/* Of the copy only whole units of four sectors can be read; the owner has parts of two. */
+static void units_are_missing_as_a_whole(void **state)
+{
+	struct machine *m = *state;
+	struct pme_fs_result result = {0};
+	struct pme_file file = {.inode = 7};
+	struct pme_fs_owner *owner;
+
+	assert_int_equal(pme_stack_add_bad(&m->snap.stack, m->other,
+					   (struct pme_range){SECTORS(21), SECTORS(1)}),
+			 0);
+	pme_stack_seal_bad(&m->snap.stack);
+	/* sectors 8 to 13 are 18 to 23 of the copy; units begin at 6, 10, 14 */
+	owner = add_owner(m, &result, &file, 8, 6, 18);
+	owner->unit = SECTORS(4);
+	owner->unit_at = SECTORS(2);
+	assert_int_equal(pme_scan_judge_copies(&m->snap.stack, &result), 0);
+	assert_int_equal(result.n_owners, 2);
+	check(&result, 0, 8, 2, PME_REDUNDANT, "another copy has them: dm-0 bytes 9216 to 10239");
+	check(&result, 1, 10, 4, PME_EXACT, NULL);
+	pme_fs_result_done(&result);
+
+	/* the bad sector is that of another part of the unit that the owner begins in */
+	result = (struct pme_fs_result){0};
+	owner = add_owner(m, &result, &file, 8, 2, 23);
+	owner->unit = SECTORS(4);
+	owner->unit_at = SECTORS(6);
+	assert_int_equal(pme_scan_judge_copies(&m->snap.stack, &result), 0);
+	assert_int_equal(result.n_owners, 1);
+	check(&result, 0, 8, 2, PME_EXACT, NULL);
+	pme_fs_result_done(&result);
+}
+
 static void without_copies_nothing_changes(void **state)
 {
 	struct machine *m = *state;
@@ -111,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(owners_are_cut, setup, teardown),
+		cmocka_unit_test_setup_teardown(units_are_missing_as_a_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_copies_nothing_changes, setup, teardown),
 	};
 
