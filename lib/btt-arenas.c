@@ -42,30 +42,14 @@ static int add_arena(struct pme_btt_arenas *arenas, struct pme_btt_arena arena)
 
 /* ---- of a namespace in use: debugfs ---- */
 
-/* A number of debugfs: decimal, or hexadecimal behind "0x". */
 static int read_number(const struct pme_os *os, const char *btt, size_t arena, const char *name,
 		       uint64_t *ret)
 {
 	_cleanup_free_ char *text = NULL;
-	uint64_t value = 0;
 	int r = pme_os_read_line(os, &text, "sys/kernel/debug/btt/%s/arena%zu/%s", btt, arena,
 				 name);
 
-	if (r < 0)
-		return r;
-	if (strncmp(text, "0x", 2) != 0)
-		return pme_parse_u64(text, strlen(text), ret);
-	if (strlen(text) < 3 || strlen(text) > 18)
-		return -EINVAL;
-	for (const char *p = text + 2; *p; p++) {
-		const char *digits = "0123456789abcdef", *digit = strchr(digits, *p);
-
-		if (!digit)
-			return -EINVAL;
-		value = value << 4 | (uint64_t)(digit - digits);
-	}
-	*ret = value;
-	return 0;
+	return r < 0 ? r : pme_btt_number_parse(text, ret);
 }
 
 enum { DATA, MAP, LOG, INFO2, INFO, NEXT, LBA, INT_LBA, BLOCKS, INT_BLOCKS, FREE, MAJOR, FIELDS };

@@ -190,3 +190,24 @@ int pme_btt_lane_parse(const unsigned char raw[PME_BTT_LANE_BYTES], bool padded,
 	};
 	return 0;
 }
+
+int pme_btt_number_parse(const char *text, uint64_t *ret)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint64_t value = 0;
+	size_t len = strlen(text);
+
+	if (strncmp(text, "0x", 2) != 0)
+		return pme_parse_u64(text, len, ret);
+	if (len < 3 || len > 18)
+		return -EINVAL;
+	for (const char *p = text + 2; *p; p++) {
+		const char *digit = strchr(digits, *p);
+
+		if (!digit)
+			return -EINVAL;
+		value = value << 4 | (uint64_t)(digit - digits);
+	}
+	*ret = value;
+	return 0;
+}

@@ -75,4 +75,7 @@ int pme_btt_lane_parse(const unsigned char raw[PME_BTT_LANE_BYTES], bool padded,
 /* Does a log of @lanes lanes have that form? */
 bool pme_btt_log_is_padded(const unsigned char *log, uint32_t lanes);
 
+/* A number of debugfs: decimal, or hexadecimal behind "0x".  0, -EINVAL, -ERANGE. */
+int pme_btt_number_parse(const char *text, uint64_t *ret);
+
 #endif

@@ -99,8 +99,10 @@ enum pme_verdict pme_verdict_of(enum pme_owner_kind kind, enum pme_certainty cer
 	switch (certainty) {
 	case PME_EXACT:
 		return verdict_of_kind(kind);
-	case PME_REDUNDANT:
-		return verdict_of_kind(kind) == PME_HARMLESS ? PME_HARMLESS : PME_RECOVERABLE;
+	case PME_REDUNDANT: /* of a clean copy in a cache the original is what counts */
+		return verdict_of_kind(kind) == PME_HARMLESS || kind == PME_OWNER_CACHE_COPY
+			       ? PME_HARMLESS
+			       : PME_RECOVERABLE;
 	case PME_UNCERTAIN:
 		return PME_VERDICT_UNKNOWN;
 	}

@@ -11,7 +11,7 @@
 
 #include "reader.h"
 
-#define MAGIC 6142003ULL
+#define MAGIC 06142003ULL /* octal, in the kernel too */
 #define HEADER 24U
 #define PER_BLOCK ((PME_BTREE_BLOCK - HEADER) / sizeof(uint64_t))
 #define BLOCKS_MAX (16U << 20) /* of a cache; 512 MiB when all are used */

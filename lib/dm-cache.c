@@ -84,8 +84,9 @@ static int copy_up(const struct pme_dev *upper, const struct pme_remap *entry,
 	if (r < 0 || !origin)
 		return r;
 	step = &ret->items[ret->count - 1];
+	/* the target does not try the origin when the cache cannot be read */
 	step->detail = pme_printf("clean copy of block %" PRIu64 " of %s in block %" PRIu64
-				  " of its cache",
+				  " of its cache: reads of it fail until it leaves the cache",
 				  entry->block, pme_dev_label(upper), entry->place);
 	step->owner = PME_OWNER_CACHE_COPY;
 	step->ends_if_copied = true;

@@ -91,7 +91,8 @@ static enum pme_verdict judge_image(const struct pme_finding *finding,
 
 static enum pme_verdict judge(const struct pme_finding *finding, const struct pme_claim *claim)
 {
-	if (claim->behind_end)
+	/* in doubt, these bytes may be somebody else's */
+	if (claim->behind_end && claim->certainty != PME_UNCERTAIN)
 		return PME_HARMLESS;
 	return claim->carries ? judge_image(finding, claim)
 			      : pme_verdict_of(claim->kind, claim->certainty);

@@ -227,6 +227,19 @@ static const char *path_of_line(const char *line, size_t len)
 	return second ? second + 1 : NULL;
 }
 
+int pme_vmflags_parse(const char *line, size_t len)
+{
+	const char *p = line, *end = line + len, *word;
+	size_t word_len;
+
+	if (!pme_next_word(&p, end, &word, &word_len) || !pme_word_is(word, word_len, "VmFlags:"))
+		return -EINVAL;
+	while (pme_next_word(&p, end, &word, &word_len))
+		if (pme_word_is(word, word_len, "sf")) /* VM_SYNC */
+			return 1;
+	return 0;
+}
+
 int pme_fdinfo_parse(const char *text, size_t len)
 {
 	static const char key[] = "\nflags:\t";

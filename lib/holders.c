@@ -283,20 +283,6 @@ static int on_map(void *arg, const char *line, size_t len)
 	return r == 0 && file ? add_mapping(maps->search, maps->process, file, &map) : r;
 }
 
-/* Is "sf" (VM_SYNC: MAP_SYNC) among the words behind "VmFlags:"? */
-static bool has_sync_flag(const char *line, size_t len)
-{
-	const char *p = line, *end = line + len, *word;
-	size_t word_len;
-
-	if (!pme_next_word(&p, end, &word, &word_len) || !pme_word_is(word, word_len, "VmFlags:"))
-		return false;
-	while (pme_next_word(&p, end, &word, &word_len))
-		if (pme_word_is(word, word_len, "sf"))
-			return true;
-	return false;
-}
-
 static int on_smap(void *arg, const char *line, size_t len)
 {
 	struct maps *maps = arg;
@@ -304,7 +290,7 @@ static int on_smap(void *arg, const char *line, size_t len)
 	struct pme_file *file;
 	int r;
 
-	if (maps->current && has_sync_flag(line, len))
+	if (maps->current && pme_vmflags_parse(line, len) == 1)
 		maps->current->map_sync = true;
 	if (pme_map_line_parse(line, len, &map) < 0)
 		return 0;

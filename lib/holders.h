@@ -31,6 +31,8 @@ struct pme_map_line {
 };
 /* One line of /proc/PID/maps: 0 or -EINVAL. */
 int pme_map_line_parse(const char *line, size_t len, struct pme_map_line *ret);
+/* One line of /proc/PID/smaps: is it "VmFlags:", and mapped with MAP_SYNC?  1, 0, -EINVAL. */
+int pme_vmflags_parse(const char *line, size_t len);
 /* From the text of /proc/PID/fdinfo/N: may the descriptor write?  1, 0, -EINVAL. */
 int pme_fdinfo_parse(const char *text, size_t len);
 /* From the text of /proc/PID/cgroup: systemd unit and container, each allocated or NULL. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Loop devices: bytes of the device that carries a filesystem -> bytes of a file on it -> bytes of
- * the loop device on that file.
+ * the loop device on that file; or bytes of a block device that is behind the loop device itself.
  *
  * The map is the list of extents of the file (extent.h), kept twice: by place in the file and by
  * place on the device.  What of the file lies in front of the offset of the loop device is no byte
@@ -119,6 +119,29 @@ static int read_map(struct pme_stack *stack, const struct pme_dev *dev, struct l
 	return r < 0 ? r : index_map(map);
 }
 
+static const struct pme_dev *lower_of(const struct pme_dev *upper)
+{
+	for (size_t i = 0; i < upper->n_lowers; i++)
+		if (upper->lowers[i]->devno == upper->loop->file_devno)
+			return upper->lowers[i];
+	return NULL;
+}
+
+/* A block device is one extent, all of it at its own place. */
+static int device_map(const struct pme_dev *dev, struct loop_map *map)
+{
+	const struct pme_dev *lower = lower_of(dev);
+
+	if (!lower || lower->size == 0)
+		return -ENODEV;
+	map->by_file.items = calloc(1, sizeof(*map->by_file.items));
+	if (!map->by_file.items)
+		return -ENOMEM;
+	map->by_file.items[0] = (struct pme_extent){.range = {0, lower->size}};
+	map->by_file.count = map->by_file.alloc = 1;
+	return index_map(map);
+}
+
 static int map_load(struct pme_stack *stack, const struct pme_dev *dev,
 		    const struct pme_dm_line *line, void **ret, char **ret_why)
 {
@@ -127,7 +150,7 @@ static int map_load(struct pme_stack *stack, const struct pme_dev *dev,
 	int r;
 
 	(void)line;
-	if (!pme_extents_physical(type)) {
+	if (!dev->loop->on_device && !pme_extents_physical(type)) {
 		*ret_why =
 			pme_printf("where the file behind %s lies is not known for filesystems of "
 				   "type %s",
@@ -137,7 +160,7 @@ static int map_load(struct pme_stack *stack, const struct pme_dev *dev,
 	map = calloc(1, sizeof(*map));
 	if (!map)
 		return -ENOMEM;
-	r = read_map(stack, dev, map);
+	r = dev->loop->on_device ? device_map(dev, map) : read_map(stack, dev, map);
 	if (r == 0) {
 		*ret = map;
 		return 0;
@@ -221,14 +244,6 @@ static int loop_up(struct pme_stack *stack, const struct pme_dev *upper,
 				    ret);
 	}
 	return r;
-}
-
-static const struct pme_dev *lower_of(const struct pme_dev *upper)
-{
-	for (size_t i = 0; i < upper->n_lowers; i++)
-		if (upper->lowers[i]->devno == upper->loop->file_devno)
-			return upper->lowers[i];
-	return NULL;
 }
 
 /* Bytes @part of the file, within one extent, as bytes of the device below. */

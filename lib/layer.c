@@ -10,8 +10,8 @@
 #include <stdarg.h>
 
 static const struct pme_layer *const layers[] = {
-	&pme_layer_partition, &pme_layer_dm,   &pme_layer_md,
-	&pme_layer_namespace, &pme_layer_loop, &pme_layer_zram,
+	&pme_layer_partition, &pme_layer_dm,   &pme_layer_md,	  &pme_layer_namespace,
+	&pme_layer_loop,      &pme_layer_zram, &pme_layer_bcache,
 };
 
 const struct pme_layer *pme_layer_of(const struct pme_dev *upper)

@@ -87,7 +87,7 @@ const struct pme_layer *pme_layer_of(const struct pme_dev *upper);
 bool pme_dev_is_bottom(const struct pme_dev *dev);
 
 extern const struct pme_layer pme_layer_partition, pme_layer_dm, pme_layer_md, pme_layer_namespace,
-	pme_layer_loop, pme_layer_zram;
+	pme_layer_loop, pme_layer_zram, pme_layer_bcache;
 
 /*
  * Append a step that leads on; 0, -ENOMEM, -E2BIG, -EINVAL for an empty or overflowing range.  A

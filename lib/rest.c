@@ -147,7 +147,9 @@ static char *why_unknown(const struct pme_dev *dev, const struct pme_probe *prob
 	const char *label = pme_dev_label(dev);
 
 	if (type_is(probe, "linux_raid_member"))
-		return pme_printf("%s is a member of an MD array that is not running", label);
+		return pme_printf(
+			"%s is a member of an MD array that is not running, or runs without it",
+			label);
 	if (type_is(probe, "crypto_LUKS"))
 		return pme_printf("%s is an encrypted (LUKS) volume that is not open", label);
 	if (type_is(probe, "swap"))

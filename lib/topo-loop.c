@@ -3,9 +3,10 @@
  * Loop devices: which file is behind each, and an edge from the device that carries its filesystem.
  *
  * Sysfs has path and offset (drivers/block/loop.c); device and inode of the file come from the
- * device itself (LOOP_GET_STATUS64).  A file that is not on a block device of the snapshot (tmpfs,
- * btrfs, NFS) gives no edge: then the loop device is a bottom.  The surprise: the path is that of
- * whoever set it up, perhaps in another mount namespace, and the file may be deleted.
+ * device itself (LOOP_GET_STATUS64); it may be a block device as well.  A file that is not on a
+ * block device of the snapshot (tmpfs, btrfs, NFS) gives no edge: then the loop device is a bottom.
+ * The surprise: the path is that of whoever set it up, perhaps in another mount namespace, and the
+ * file may be deleted.
  */
 #include "topo.h"
 
@@ -19,6 +20,18 @@ static dev_t decode_devno(uint64_t device)
 {
 	return makedev((unsigned int)((device & 0xfff00) >> 8),
 		       (unsigned int)((device & 0xff) | ((device >> 12) & 0xfff00)));
+}
+
+/*
+ * lo_rdevice is the number of the block device behind, else 0 or, in older kernels, lo_device; of a
+ * block device lo_device and lo_inode say where its node lies.
+ */
+void pme_loop_set_backing(struct pme_loop *loop, uint64_t lo_device, uint64_t lo_inode,
+			  uint64_t lo_rdevice)
+{
+	loop->on_device = lo_rdevice != 0 && lo_rdevice != lo_device;
+	loop->file_devno = decode_devno(loop->on_device ? lo_rdevice : lo_device);
+	loop->file_inode = loop->on_device ? 0 : lo_inode;
 }
 
 /* Device and inode of the file behind; they stay 0 when the device does not say. */
@@ -42,8 +55,7 @@ static int ask_device(const struct pme_topo *topo, const struct pme_dev *dev, st
 		r = pme_os_ioctl(fd, LOOP_GET_STATUS64, &info);
 	if (r < 0)
 		return r;
-	loop->file_devno = decode_devno(info.lo_device);
-	loop->file_inode = info.lo_inode;
+	pme_loop_set_backing(loop, info.lo_device, info.lo_inode, info.lo_rdevice);
 	return 0;
 }
 

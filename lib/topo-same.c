@@ -55,7 +55,16 @@ static bool same_loop(const struct pme_loop *a, const struct pme_loop *b)
 	if (!a || !b)
 		return a == b;
 	return same_text(a->file, b->file) && a->file_devno == b->file_devno &&
-	       a->file_inode == b->file_inode && a->offset == b->offset;
+	       a->file_inode == b->file_inode && a->offset == b->offset &&
+	       a->on_device == b->on_device;
+}
+
+static bool same_bcache(const struct pme_bcache *a, const struct pme_bcache *b)
+{
+	if (!a || !b || !a->backing || !b->backing)
+		return !a == !b && (!a || !a->backing == !b->backing);
+	return same_text(a->backing->name, b->backing->name) && same_text(a->set, b->set) &&
+	       a->id == b->id;
 }
 
 /* Every upper device of @a stands on @b as well. */
@@ -92,6 +101,7 @@ static bool same_itself(const struct pme_topo *topo, const struct pme_dev *dev,
 	       (other->partial || same_text(dev->identity, found->identity)) &&
 	       same_text(dev->member_of, found->member_of) && same_table(dev, found) &&
 	       same_array(dev->md, found->md) && same_loop(dev->loop, found->loop) &&
+	       same_bcache(dev->bcache, found->bcache) &&
 	       is_mounted(topo, dev) == is_mounted(other, found);
 }
 

@@ -54,6 +54,11 @@ static struct pme_dev *free_dev(struct pme_dev *dev)
 	if (dev->loop)
 		free(dev->loop->file);
 	free(dev->loop);
+	if (dev->bcache) {
+		free(dev->bcache->state);
+		free(dev->bcache->set);
+	}
+	free(dev->bcache);
 	free(dev->uppers);
 	free(dev->lowers);
 	free(dev);
@@ -244,6 +249,8 @@ static int load_parts(struct pme_topo *topo, struct pme_log *log)
 		r = pme_topo_load_nd(topo, log);
 	if (r == 0)
 		r = pme_topo_load_loops(topo, log);
+	if (r == 0)
+		r = pme_topo_load_bcaches(topo, log);
 	if (r == 0 && !topo->partial)
 		r = pme_topo_identify(topo, log);
 	if (r == 0)

@@ -89,6 +89,18 @@ struct pme_loop {
 	dev_t file_devno; /* st_dev and st_ino of the file; 0 when they could not be asked */
 	uint64_t file_inode;
 	uint64_t offset; /* byte of the file where the device begins */
+	bool on_device;	 /* no file: all of the block device @file_devno */
+};
+
+/*
+ * A device of bcache (Documentation/admin-guide/bcache.rst): a backing device, and a cache set that
+ * may have newer data of it.
+ */
+struct pme_bcache {
+	const struct pme_dev *backing; /* one of the lowers; NULL: data in the cache only */
+	char *state; /* "clean", "dirty", "no cache", "inconsistent", as of the snapshot; or NULL */
+	char *set;   /* UUID of the cache set, or NULL: none */
+	uint64_t id; /* number of the device in the set, or PME_UNKNOWN */
 };
 
 /* What libblkid found on a device; every string may be NULL. */
@@ -118,6 +130,7 @@ struct pme_dev {
 	int table_error;       /* 0 or -errno: the dm table or md attributes could not be read */
 	struct pme_md *md;     /* of kind MD */
 	struct pme_loop *loop; /* of a loop device that is in use */
+	struct pme_bcache *bcache;     /* of "bcacheN" with devices below */
 	const struct pme_dev **uppers; /* devices stacked directly above, partitions included */
 	size_t n_uppers, alloc_uppers;
 	const struct pme_dev **lowers;
@@ -254,6 +267,10 @@ int pme_topo_load_dm(struct pme_topo *topo, struct pme_log *log);
 int pme_topo_load_md(struct pme_topo *topo, struct pme_dev *dev, struct pme_log *log);
 int pme_topo_load_loops(struct pme_topo *topo, struct pme_log *log);
 int pme_topo_load_btrfs(struct pme_topo *topo, struct pme_log *log);
+/* What is behind @loop, by members of struct loop_info64. */
+void pme_loop_set_backing(struct pme_loop *loop, uint64_t lo_device, uint64_t lo_inode,
+			  uint64_t lo_rdevice);
+int pme_topo_load_bcaches(struct pme_topo *topo, struct pme_log *log);
 int pme_topo_load_mounts(struct pme_topo *topo, struct pme_log *log);
 /* Sets the identity of every device; what cannot be read is said, and the name is used. */
 int pme_topo_identify(struct pme_topo *topo, struct pme_log *log);

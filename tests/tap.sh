@@ -79,9 +79,10 @@ wait_until()
 	done
 }
 
-# patiently COMMAND…: quietly, again and again: a device that udev looks at is busy.
-patiently() { wait_until 30 succeeds "$@" || "$@"; }
-succeeds() { "$@" >/dev/null 2>&1 </dev/null; }
+# patiently COMMAND…: quietly, again and again: a device is busy while udev has its partitions read, which it does
+# whenever somebody who could write closes it. Not while somebody holds a lock on it (flock).
+patiently() { wait_until 60 at_rest "$@" || "$@"; }
+at_rest() { udevadm settle -t 20 && "$@" >/dev/null 2>&1 </dev/null; }
 
 # Results that come from elsewhere get new numbers; their plan is checked here and does not count.
 tap_merge()

@@ -3,6 +3,7 @@
  * Fuzz target: lists of bad blocks.  The first byte chooses the format and the block size, the rest
  * is the text.  What is accepted is a normalized list, no longer than the text has lines; a text
  * that stops in the middle of a line is said to be clipped.
+ * Parsers: badblocks source
  */
 #include "badblocks.h"
 #include "fuzz.h"

@@ -3,6 +3,7 @@
  * Fuzz target: answers of GETBMAPX -> owners of bytes.  The input is the bad range, then
  * an array of struct getbmapx, the first of which is the request.  What comes out meets the range,
  * and makes pieces that cover it.
+ * Parsers: xfs-sweep
  */
 #include "fuzz.h"
 #include "xfs-sweep.h"

@@ -2,6 +2,7 @@
 /*
  * Fuzz target: an info block of sector mode, then 64 bytes of a lane.  The checksum is made right
  * first, so that the fuzzer comes past it.  What is accepted has areas one behind the other.
+ * Parsers: btt
  */
 #include "btt.h"
 #include "fuzz.h"

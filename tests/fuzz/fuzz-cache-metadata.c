@@ -4,6 +4,7 @@
  * other; numbers and checksums are put right before each is read, or nothing would get past them.
  * Which kind of block it is, its first byte says: that of a checksum, which is not needed.  What
  * does not fill a block is a status line.
+ * Parsers: dm-btree dm-cache-map dm-cache-meta
  */
 #include "dm-cache-map.h"
 #include "dm-cache-meta.h"

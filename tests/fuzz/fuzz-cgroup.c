@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Fuzz target: text of /proc/PID/cgroup.  Units and containers are components, not paths.
+ * Parsers: holders-parse
  */
 #include "fuzz.h"
 #include "holders.h"

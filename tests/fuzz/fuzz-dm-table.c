@@ -2,6 +2,8 @@
 /*
  * Fuzz target: a device-mapper table as `dmsetup table` prints it, START LENGTH TYPE PARAMS on each
  * line, start and length in sectors; on devices 259:0 to 259:2.
+ * Parsers: dm-integrity dm-linear dm-params dm-raid-parse dm-shift dm-snapshot-origin dm-striped
+ * dm-unstriped dm-verity
  */
 #include <sys/sysmacros.h>
 

@@ -2,6 +2,7 @@
 /*
  * Fuzz target: records of GETFSMAP -> pieces.  The input is the bad range, then an array of struct
  * fsmap.  Every byte of the range gets an owner, and no piece reaches outside.
+ * Parsers: xfs-fsmap
  */
 #include "fuzz.h"
 #include "xfs-fsmap.h"

@@ -2,6 +2,7 @@
 /*
  * Fuzz target: what LVM wrote on a physical volume: the same bytes as label, as header of a
  * metadata area, and as text.  Checksums are made right, so that they do not hide the parsers.
+ * Parsers: rest-lvm-disk rest-lvm-text
  */
 #include "fuzz.h"
 #include "rest-lvm.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fuzz target: one line of /proc/PID/maps, or a whole /proc/PID/fdinfo/N.  A mapping that is
+ * Fuzz target: one line of /proc/PID/maps, of smaps, or a whole fdinfo/N.  A mapping that is
  * accepted is not empty.
+ * Parsers: holders-parse
  */
 #include "fuzz.h"
 #include "holders.h"
@@ -14,5 +15,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (pme_map_line_parse(line, size, &map) == 0)
 		FUZZ_CHECK(map.start < map.end);
 	FUZZ_CHECK(pme_fdinfo_parse(line, size) <= 1);
+	FUZZ_CHECK(pme_vmflags_parse(line, size) <= 1);
 	return 0;
 }

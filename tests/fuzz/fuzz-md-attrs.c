@@ -4,6 +4,7 @@
  * layout, chunk_size, reshape_position, then slot, offset, size, state of one component, then
  * component_size, resync_start, metadata_version, journal_mode of the array and recovery_start of
  * the component; "?" stands for one that cannot be read.
+ * Parsers: topo-md
  */
 #include "fuzz.h"
 #include "topo.h"

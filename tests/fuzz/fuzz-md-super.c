@@ -14,30 +14,18 @@
 static const uint8_t *blocks;
 static size_t n_blocks, n_read;
 
+int __wrap_pme_media_read_dev(const struct pme_topo *topo, const struct pme_dev *dev, void *buf,
+			      size_t size, uint64_t offset);
+
 /* In the place of lib/media.c: each read gives the next block of the input. */
-int pme_media_read_dev(const struct pme_topo *topo, const struct pme_dev *dev, void *buf,
-		       size_t size, uint64_t offset)
+int __wrap_pme_media_read_dev(const struct pme_topo *topo, const struct pme_dev *dev, void *buf,
+			      size_t size, uint64_t offset)
 {
 	FUZZ_CHECK(size == PME_MD_SUPER_SIZE);
 	if (n_read >= n_blocks || offset > dev->size || size > dev->size - offset)
 		return -EIO;
 	memcpy(buf, blocks + n_read++ * size, size);
 	return 0;
-}
-
-int pme_media_open(const struct pme_topo *topo, const struct pme_dev *dev)
-{
-	return -EIO;
-}
-
-int pme_media_read(int fd, void *buf, size_t size, uint64_t offset)
-{
-	return -EIO;
-}
-
-const char *pme_media_error(int error)
-{
-	return strerror(-error);
 }
 
 static void check_said(const struct pme_steps *steps, struct pme_range range)

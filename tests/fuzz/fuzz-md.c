@@ -3,6 +3,7 @@
  * Fuzz target: the numbers of an MD array.  First line: LEVEL CHUNK LAYOUT DISKS SIZE, then a line
  * for each member: SLOT OFFSET SIZE; all in bytes.  Layout 9 stands for one that was not readable,
  * slot 99 for none.
+ * Parsers: layer-md
  */
 #include "inverse.h"
 

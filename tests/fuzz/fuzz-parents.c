@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Fuzz target: the buffer that XFS_IOC_GETPARENTS fills.  Names can be names, and the end comes.
+ * Parsers: xfs-parents
  */
 #include "fuzz.h"
 #include "xfs-parents.h"

@@ -3,6 +3,7 @@
  * Fuzz target: partition tables: the input is a small disk.  Its second block is the header of a
  * GPT, with checksums made right, so that they do not hide the parser; its first begins a chain of
  * tables of logical partitions, whose hostile form leads back to itself.
+ * Parsers: rest-parts-disk
  */
 #include <endian.h>
 

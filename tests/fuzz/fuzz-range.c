@@ -2,6 +2,7 @@
 /*
  * Fuzz target: range syntax (START[+LEN]).  A range that is accepted is valid, consists of the
  * characters of the syntax only, and reads back the same when printed in bytes.
+ * Parsers: base range
  */
 #include "fuzz.h"
 #include "range.h"

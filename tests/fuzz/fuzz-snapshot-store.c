@@ -2,6 +2,7 @@
 /*
  * Fuzz target: the store of a persistent snapshot.  Exceptions that are accepted
  * lie on the device, in no area and in different places.
+ * Parsers: dm-snapshot-store
  */
 #include "dm-snapshot-store.h"
 #include "fuzz.h"

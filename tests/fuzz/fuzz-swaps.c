@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Fuzz target: a line of /proc/swaps.
+ * Parsers: topo-swap
  */
 #include "fuzz.h"
 #include "topo.h"

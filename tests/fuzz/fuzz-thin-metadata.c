@@ -3,6 +3,7 @@
  * Fuzz target: metadata blocks of a thin pool.  The input is an image of whole blocks, behind each
  * other; numbers and checksums are put right before each is read, or nothing would get past them.
  * The held superblock is block 1.  What does not fill a block is a status line.
+ * Parsers: dm-btree dm-thin-guard dm-thin-meta
  */
 #include "dm-thin-guard.h"
 #include "dm-thin-meta.h"

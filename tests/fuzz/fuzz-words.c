@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Fuzz target: short texts of others: the record of a metadata snapshot, a device number, the name
- * of an LV, the version of an MD superblock, sizes, numbers, the superblock of an XFS.
- * Parsers: base dm-thin-record md-super range topo-block topo-dm xfs-inode
+ * of an LV, the version of an MD superblock, sizes, numbers, a range of the user, the options of a
+ * mount, the superblock of an XFS.
+ * Parsers: base btt dm-thin-record md-super range source topo-block topo-find topo-fs xfs-inode
  */
+#include "btt.h"
 #include "dm-thin-record.h"
 #include "fuzz.h"
 #include "md-super.h"
 #include "range.h"
+#include "source.h"
 #include "topo.h"
 #include "xfs-inode.h"
 
@@ -25,6 +28,26 @@ static void try_record(const char *text)
 	FUZZ_CHECK(again && pme_thin_record_parse(again, "boot", "1 LVM-x y", &same) ==
 				    PME_THIN_RECORD_HELD);
 	FUZZ_CHECK(same.block == mark.block && same.sum == mark.sum);
+}
+
+/* The text as a range that somebody asks about, and as the options of a mount on the same disk. */
+static void try_devices(char *text)
+{
+	static char name[] = "pmem0", type[] = "xfs";
+	const struct pme_os nowhere = {.root = -1};
+	struct pme_dev disk = {.name = name, .devno = 7, .size = 1 << 20}, *devs[] = {&disk};
+	struct pme_mount mount = {.devno = 8, .type = type, .options = text};
+	struct pme_topo topo = {
+		.os = &nowhere, .devs = devs, .n_devs = 1, .mounts = &mount, .n_mounts = 1};
+	_cleanup_(pme_bads_done) struct pme_bads bads = {0};
+	_cleanup_(pme_log_done) struct pme_log log = {0};
+	const struct pme_dev *main_dev;
+	enum pme_fs_role role;
+
+	if (pme_source_range(&topo, text, PME_SECTOR, &log, &bads) == 0)
+		FUZZ_CHECK(bads.count == 1 && bads.items[0].dev == &disk &&
+			   pme_range_end(bads.items[0].range) <= disk.size);
+	FUZZ_CHECK(pme_topo_fs_find(&topo, &disk, &main_dev, &role) >= 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -51,6 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FUZZ_CHECK(printed && size >= strlen(printed));
 	}
 	pme_utf8_valid(copy, size);
+	pme_btt_number_parse(text, &n);
+	try_devices(text);
 	pme_xfs_internal_parse(copy, size, &internal);
 	return 0;
 }

@@ -2,9 +2,10 @@
 /*
  * Fuzz target: the table of a writecache.  Blocks that are accepted lie on the
  * device, each once.
+ * Parsers: dm-writecache-table
  */
-#include "fuzz.h"
 #include "dm-writecache-table.h"
+#include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -22,9 +22,16 @@ def said_sectors(doc, device):
     return said
 
 
-def check(doc, device, failing):
-    """Sectors that fail must be exactly those of exact claims."""
+def whole(sectors, unit):
+    """The sectors of all blocks of @unit bytes that have one of them: a read takes a whole block."""
+    count = max(unit // SECTOR, 1)
+    return {s // count * count + i for s in sectors for i in range(count)}
+
+
+def check(doc, device, failing, unit=0):
+    """Sectors that fail must be exactly those of exact claims, in the device's blocks."""
     said = said_sectors(doc, device)
+    said["exact"] = whole(said["exact"], unit)
     for sector in sorted(failing - said["exact"]):
         other = [c for c in ("redundant", "unknown") if sector in said[c]]
         yield f"{device} sector {sector} fails; claims: {' '.join(other) or 'none'}"
@@ -34,14 +41,14 @@ def check(doc, device, failing):
           file=sys.stderr)
 
 
-def said_of_files(doc, device):
+def said_of_files(doc, device, certainty="exact"):
     """{inode: {sector of the file}} of exact claims on data of files on one device, and names."""
     said, names = {}, {}
     for claim in invariants.claims(doc):
         owner = claim["owner"]
         if claim["via"][-1]["device"] != device or owner["kind"] != "file-data":
             continue
-        if claim["certainty"] != "exact" or owner["range"] is None:
+        if claim["certainty"] != certainty or owner["range"] is None:
             continue
         start, end = owner["range"]["start"], owner["range"]["start"] + owner["range"]["length"]
         said.setdefault(owner["inode"], set()).update(range(start // SECTOR, -(-end // SECTOR)))
@@ -49,14 +56,14 @@ def said_of_files(doc, device):
     return said, names
 
 
-def check_files(doc, device, failing, files):
+def check_files(doc, device, failing, files, unit=0):
     """The same for files. Sectors wholly behind the end of a file cannot be read, and are left
     out. files: {inode: (size, {name})}."""
     said, names = said_of_files(doc, device)
     for inode in sorted(set(failing) | set(said)):
         size, true = files.get(inode, (0, set()))
-        claimed = {s for s in said.get(inode, ()) if s * SECTOR < size}
-        failed = failing.get(inode, set())
+        claimed = {s for s in whole(said.get(inode, ()), unit) if s * SECTOR < size}
+        failed = {s for s in failing.get(inode, ()) if s * SECTOR < size}
         for sector in sorted(failed - claimed):
             yield f"{sorted(true)}: sector {sector} fails, nothing says so"
         for sector in sorted(claimed - failed):

@@ -4,6 +4,7 @@
 
     oracle --manifest M --truth DEVICE=FILE...    every written sector is on the media, once
     scan   --manifest M --scan S --root DIR... --truth DEVICE=FILE... [--status N] [--min N]
+           [--cache "DEVICE dirty|clean|mixed" --places DEVICE=FILE... [--stale DEVICE=FILE...]]
     fsmap  --scan S --fsmap FILE [--top FILE --truth DEVICE=FILE --manifest M] [--db FILE [--unmapped]]
     daddrs --scan S                               filesystem sectors of the claims, for xfs_db
     where  --manifest M --where W... --root DIR... --truth DEVICE=FILE... [--whole] [--status N]
@@ -31,6 +32,7 @@ import re
 import sys
 
 sys.dont_write_bytecode = True
+import caches  # noqa: E402
 import fails  # noqa: E402
 import invariants  # noqa: E402
 import rows  # noqa: E402
@@ -196,21 +198,49 @@ def judge_rest(manifest, raw, claims, roots, _partial):
 LEFT_BEHIND = {"free", "unused", "raid-parity"}
 
 
+def judge_of(raw, claims, expected):
+    """The judge of this sector; what data on both sides of a cache must be called is @expected."""
+    global CERTAINTY
+    if raw.kind != "data":
+        return judge_rest
+    if not expected:
+        return judge_data
+    kind, certainty = expected
+    CERTAINTY = {certainty}
+    return judge_data if kind == "file-data" else (
+        lambda *_: caches.check_kind(claims, kind, certainty))
+
+
+def judge_stale(options, doc, cache):
+    """Sectors of the origin that the cache has newer data of."""
+    for pair in options.stale:
+        device, _, name = pair.partition("=")
+        with open(name, encoding="ascii") as lines:
+            for sector in (int(line.split()[0]) for line in lines):
+                cache.roles["stale"] += 1
+                claims = claims_at(doc, device, sector)
+                yield from (f"{device} sector {sector} (stale): {text}"
+                            for text in caches.check_kind(claims, "unused", "exact"))
+
+
 def judge_scan(options):
     global CERTAINTY
     manifest, doc = truth.Manifest(options.manifest, options.unit), load(options.scan)
     manifest.moves = options.copies > 0
     yield from invariants.check_scan(doc, options.status)
-    judged = collections.Counter()
+    judged, expected = collections.Counter(), None
     asked = rows.Rows(options.members, truths(options, manifest))
     live = rows.Rows(options.members, read_pairs(options.live, manifest))
+    cache = caches.Cache(options.cache, options.places, manifest) if options.cache else None
     for device, sectors in truths(options, manifest).items():
         for raw in sectors.values():
             CERTAINTY = {options.certainty}
             if options.certainty == "redundant" and asked.crowded(device, raw):
                 CERTAINTY = {"redundant", "exact"}
             claims = claims_at(doc, device, raw.sector)
-            judge = judge_data if raw.kind == "data" else judge_rest
+            if cache and raw.kind == "data":
+                expected = cache.expected(device, raw, asked.crowded(device, raw))
+            judge = judge_of(raw, claims, expected)
             kind = raw.kind
             if {c["owner"]["kind"] for c, _ in claims} == {"raid-parity"} and live.twin(device, raw):
                 kind, judge = "twin", judge_rest
@@ -228,6 +258,9 @@ def judge_scan(options):
         yield f"only {judged['data']} live samples, not {options.min}"
     if judged["left behind"] > judged["data"] // 4:
         yield f"{judged['left behind']} samples are called old places of live data"
+    if cache:
+        yield from judge_stale(options, doc, cache)
+        yield from cache.check_enough(options.min)
 
 
 # ---- fsmap and xfs_db: metadata and free space ----
@@ -322,7 +355,8 @@ def judge_content(options, doc):
             if raw.kind != "other":
                 continue
             for claim, skip in claims_at(doc, device, raw.sector):
-                if not (claim["owner"].get("filesystem") or {}).get("mounts"):
+                if (claim["certainty"] == "unknown" or
+                        not (claim["owner"].get("filesystem") or {}).get("mounts")):
                     continue
                 place = (claim["via"][-1]["start"] + skip) // SECTOR
                 compared += 1
@@ -359,9 +393,10 @@ def judge_fails(options):
         failing = {int(line) for line in lines}
     doc = load(options.scan)
     yield from invariants.check_scan(doc, options.status)
-    yield from fails.check(doc, options.top, failing)
-    if len(failing) < options.min:
-        yield f"only {len(failing)} sectors fail, not {options.min}"
+    yield from fails.check(doc, options.top, failing, options.unit)
+    judged = len(failing | fails.said_sectors(doc, options.top)["redundant"])
+    if judged < options.min:
+        yield f"only {judged} sectors fail or are redundant, not {options.min}"
 
 
 def judge_files(options):
@@ -375,9 +410,10 @@ def judge_files(options):
         for line in lines:
             inode, sector = map(int, line.split())
             failing[inode].add(sector)
-    yield from fails.check_files(doc, options.top, failing, files)
-    if sum(map(len, failing.values())) < options.min:
-        yield f"fewer than {options.min} sectors of files fail"
+    yield from fails.check_files(doc, options.top, failing, files, options.unit)
+    judged = [*failing.values(), *fails.said_of_files(doc, options.top, "redundant")[0].values()]
+    if sum(map(len, judged)) < options.min:
+        yield f"fewer than {options.min} sectors of files fail or are redundant"
 
 
 # ---- where ----
@@ -527,6 +563,9 @@ def parse():
         command.add_argument("--copies", type=int, default=0)
         command.add_argument("--certainty", default="exact")
         command.add_argument("--members", nargs="*", default=[])
+        command.add_argument("--cache")
+        command.add_argument("--places", nargs="*", default=[])
+        command.add_argument("--stale", nargs="*", default=[])
         command.add_argument("--live", nargs="*", default=[])
     command = commands.add_parser("invariants")
     command.add_argument("document")

@@ -9,7 +9,7 @@
 #	stack_down NAME		takes it apart, so that the next one finds blank disks
 #
 # A set is a file stacks-SET.sh: stack_names, an up_NAME for each stack, set_down for what stack_down()
-# here does not know.
+# here does not know; set_filled NAME and set_quiet NAME for what is to be done later.
 #
 # It destroys what is on the disks. It prints nothing but errors.
 # The surprise: old contents of the disks stay, on purpose: stale data of an earlier stack is a
@@ -17,6 +17,11 @@
 
 stack_vg=vg-of-pmem # a dash: device-mapper doubles it in its own names
 stack_lv=lv-data
+
+# What is still to be done to a stack when its data was written, and when it was read from the top
+# for the last time: a set says it.
+set_filled() { :; }
+set_quiet() { :; }
 
 # Where members of redundant arrays begin, DISK:SECTOR: a set says it.
 stack_members() { :; }
@@ -97,6 +102,24 @@ make_md()
 	patiently mdadm --create /dev/md/stack --run --level="$level" "$@" || return
 	wait_until 20 test -b /dev/md/stack
 	TOP=/dev/md/stack
+}
+
+# stale_samples STACK OUT: sectors of the origin that are in the cache only: where these are on top, and
+# how far from there the sectors of the origin are, which all have the same distance.
+stale_samples()
+{
+	[[ $(stack_cache "$1") == *" dirty" ]] || return 0
+	awk -v seed=7 '
+		{ at = $1; $1 = "" }
+		FILENAME ~ /pmem0/ { origin[$0] = at; next }
+		FILENAME ~ /pmem1/ { cache[$0] = at; next }
+		$0 in origin { distance[origin[$0] - at]++; next }
+		$0 in cache { stale[n++] = at }
+		END {
+			for (far in distance) if (distance[far] > distance[most]) most = far
+			srand(seed)
+			for (i = 0; n && i < 80; i++) print stale[int(rand() * n)] + most
+		}' "$2/pmem0.places" "$2/pmem1.places" "$2/pieces" | sort -un >"$2/pmem0.stale"
 }
 
 stack_up()

@@ -8,7 +8,8 @@
  * lowest disks bad, and look which ones fail on top.  Reads past the page cache, 1 MiB at a time,
  * and halves what fails, down to one logical block; a block of 4096 bytes is eight lines.
  * Status: 0 also when some fail, 4 when something cannot be opened or asked, 8 for wrong usage.
- * The surprise: reading may change what is read: arrays write back what they could reconstruct.
+ * The surprise: reading may change what is read: arrays write back what they could reconstruct, and
+ * mark what they could not.
  */
 #include <err.h>
 #include <errno.h>
@@ -55,9 +56,20 @@ static void print_block(const struct source *src, uint64_t start)
 	}
 }
 
+/* The largest power of 2 below @size: all reads are aligned, since what md could not read it marks
+ * as bad by the page, counted from where the read began. */
+static uint64_t part_of(const struct source *src, uint64_t size)
+{
+	uint64_t part = src->block;
+
+	while (part * 2 < size)
+		part *= 2;
+	return part;
+}
+
 static void look_at(const struct source *src, uint64_t start, uint64_t size)
 {
-	uint64_t half = size / 2 / src->block * src->block;
+	uint64_t half = part_of(src, size);
 	ssize_t n = pread(src->fd, src->buffer, size, (off_t)start);
 	int error = errno;
 

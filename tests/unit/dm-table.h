@@ -62,4 +62,24 @@ static inline void table_free(struct table *t)
 		free(t->lines[i].params);
 }
 
+/* Each of these parameters makes bytes of @t.lowers[@lower] unknown, with these words. */
+static inline void check_malformed(const char *type, const char *const *params, size_t count,
+				   int lower)
+{
+	_cleanup_free_ char *words =
+		pme_printf("table line 1 of vg0/data: malformed '%s' parameters", type);
+
+	for (size_t i = 0; i < count; i++) {
+		_cleanup_(pme_steps_done) struct pme_steps up = {0};
+		struct pme_range range = {4096, 512};
+		struct table t;
+
+		table_start(&t);
+		table_add(&t, 64, type, strdup(params[i]));
+		assert_int_equal(pme_layer_dm.up(NULL, &t.dm, &t.lowers[lower], range, &up), 0);
+		check_end(&up, PME_OWNER_UNKNOWN, range, words);
+		table_free(&t);
+	}
+}
+
 #endif

@@ -199,18 +199,7 @@ static const char *const malformed[] = {
 
 static void malformed_lines_are_unknown(void **state)
 {
-	for (size_t i = 0; i < PME_ARRAY_SIZE(malformed); i++) {
-		_cleanup_(pme_steps_done) struct pme_steps up = {0};
-		struct pme_range range = {4096, 512};
-		struct table t;
-
-		table_start(&t);
-		table_add(&t, 64, "mirror", strdup(malformed[i]));
-		assert_int_equal(pme_layer_dm.up(NULL, &t.dm, &t.lowers[1], range, &up), 0);
-		check_end(&up, PME_OWNER_UNKNOWN, range,
-			  "table line 1 of vg0/data: malformed 'mirror' parameters");
-		table_free(&t);
-	}
+	check_malformed("mirror", malformed, PME_ARRAY_SIZE(malformed), 1);
 }
 
 int main(void)

@@ -113,6 +113,10 @@ static void certainty_and_the_end_of_the_file_soften(void **state)
 	assert_int_equal(finding->claims[0].verdict, PME_RECOVERABLE);
 	assert_int_equal(finding->claims[1].verdict, PME_HARMLESS);
 	assert_int_equal(finding->verdict, PME_RECOVERABLE);
+	/* whose file it is, is not known either */
+	add_claim(finding, 0, 512, PME_OWNER_FILE_DATA, PME_UNCERTAIN)->behind_end = true;
+	pme_findings_judge(&findings);
+	assert_int_equal(finding->claims[2].verdict, PME_VERDICT_UNKNOWN);
 	pme_findings_done(&findings);
 }
 

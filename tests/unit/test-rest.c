@@ -192,7 +192,7 @@ static void contents_that_are_not_followed(void **state)
 		 "the label of LVM physical volume pmem0 cannot be read: No such file or "
 		 "directory: see pvs --segments"},
 		{0, "linux_raid_member", "raid", NULL,
-		 "pmem0 is a member of an MD array that is not running"},
+		 "pmem0 is a member of an MD array that is not running, or runs without it"},
 		{0, "crypto_LUKS", "crypto", NULL,
 		 "pmem0 is an encrypted (LUKS) volume that is not open"},
 		{0, "swap", "other", NULL, "pmem0 is a swap area that is not in use"},
