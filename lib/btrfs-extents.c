@@ -124,7 +124,7 @@ static int name_trees(const struct pme_btrfs_view *view, struct pme_btrfs_found 
 }
 
 /* One item of the extent tree: 1 and *@ret when it is an extent, 0, -errno. */
-static int parse_item(const struct pme_btrfs_view *view, const struct pme_btrfs_item *item,
+static int read_item(const struct pme_btrfs_view *view, const struct pme_btrfs_item *item,
 		      struct pme_btrfs_found *ret)
 {
 	struct pme_btrfs_extent extent;
@@ -167,7 +167,7 @@ static int look(const struct pme_btrfs_view *view, uint64_t from, struct pme_ran
 		struct pme_btrfs_found found;
 		struct pme_range common;
 
-		r = parse_item(view, &item, &found);
+		r = read_item(view, &item, &found);
 		if (r < 0)
 			return r;
 		if (r == 0)

@@ -247,7 +247,9 @@ def judge_scan(options):
             if (options.copies and kind == "data" and claims
                     and {c["owner"]["kind"] for c, _ in claims} <= LEFT_BEHIND
                     and live.copies[raw.identity] > options.copies):
-                kind, judge = "left behind", judge_rest
+                # the parity of one column and zeros is what the column is
+                parity = any(c["owner"]["kind"] == "raid-parity" for c, _ in claims)
+                kind, judge = "twin" if parity else "left behind", judge_rest
             judged[kind] += 1
             if not claims:
                 yield f"{device} sector {raw.sector} ({raw.kind}): no claim"
