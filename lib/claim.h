@@ -72,6 +72,7 @@ struct pme_holder {
  */
 struct pme_file {
 	dev_t devno; /* st_dev that processes and stat(2) see */
+	dev_t shown; /* what /proc/PID/maps shows instead (of btrfs), where it is not the same */
 	uint64_t inode;
 	uint32_t generation;
 	uint32_t nlink;

@@ -182,6 +182,8 @@ static int add_step(struct pme_stack *stack, const struct pme_step *step, struct
 		source = add_source(sources, step->from);
 		if (!source)
 			return -ENOMEM;
+		if (step->certainty == PME_EXACT && step->owner == PME_OWNER_UNWRITTEN)
+			return 0; /* a hole: it reads as zeros */
 		return pme_range_list_add(&source->missing.doubt, step->from.start,
 					  step->from.length);
 	}

@@ -249,11 +249,19 @@ static bool names_a_file(const struct pme_claim *claim)
 		claim->verdict == PME_METADATA_AT_RISK || claim->verdict == PME_VERDICT_UNKNOWN);
 }
 
-static int compare_pointers(const void *a, const void *b)
+/* A file that is met on two devices of its filesystem is one; of unknown ones nobody can tell. */
+static int compare_files(const void *a, const void *b)
 {
-	const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+	const struct pme_file *x = *(const struct pme_file *const *)a;
+	const struct pme_file *y = *(const struct pme_file *const *)b;
 
-	return x < y ? -1 : x > y;
+	if (x->devno != y->devno)
+		return x->devno < y->devno ? -1 : 1;
+	if (x->inode != y->inode)
+		return x->inode < y->inode ? -1 : 1;
+	if (x->devno != 0)
+		return 0;
+	return (uintptr_t)x < (uintptr_t)y ? -1 : x != y;
 }
 
 /* How many different files lose something, or -ENOMEM. */
@@ -275,9 +283,9 @@ static int count_files(const struct pme_findings *findings, uint64_t *ret)
 		}
 	}
 	if (count > 1)
-		qsort(files, count, sizeof(*files), compare_pointers);
+		qsort(files, count, sizeof(*files), compare_files);
 	for (size_t i = 0; i < count; i++)
-		*ret += i == 0 || files[i] != files[i - 1];
+		*ret += i == 0 || compare_files(&files[i - 1], &files[i]) != 0;
 	return 0;
 }
 

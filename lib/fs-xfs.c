@@ -204,18 +204,6 @@ static int attempt(struct pass *pass, bool is_last, struct pme_fs_result *ret)
 	return r < 0 ? r : 1;
 }
 
-static int by_place(const void *a, const void *b)
-{
-	const struct pme_fs_owner *p = a, *q = b;
-	uint64_t inode_p = p->file ? p->file->inode : 0, inode_q = q->file ? q->file->inode : 0;
-
-	if (p->range.start != q->range.start)
-		return p->range.start < q->range.start ? -1 : 1;
-	if (inode_p != inode_q)
-		return inode_p < inode_q ? -1 : 1;
-	return p->file_start < q->file_start ? -1 : p->file_start > q->file_start;
-}
-
 static void tell_unknown(const struct pass *pass, const struct pme_fs_result *result)
 {
 	size_t unknown = 0, unnamed = 0;
@@ -262,8 +250,7 @@ static int run_pass(struct pass *pass, struct pme_fs_result *ret)
 	}
 	if (r < 0)
 		return r;
-	if (ret->n_owners > 0)
-		qsort(ret->owners, ret->n_owners, sizeof(*ret->owners), by_place);
+	pme_fs_result_sort(ret);
 	tell_unknown(pass, ret);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 static const struct pme_fs_kind *const kinds[] = {
+	&pme_fs_btrfs,
 	&pme_fs_xfs,
 	&pme_fs_ext2,
 	&pme_fs_ext3,
@@ -37,7 +38,7 @@ static int collect_mounts(const struct pme_topo *topo, struct pme_fs *fs)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < topo->n_mounts; i++)
-		if (topo->mounts[i].devno == fs->main->devno)
+		if (pme_topo_mount_has(topo, &topo->mounts[i], fs->main))
 			r = add_mount(fs, &alloc, &topo->mounts[i]);
 	return r;
 }
@@ -46,7 +47,13 @@ static int collect_mounts(const struct pme_topo *topo, struct pme_fs *fs)
 static int read_uuid(const struct pme_topo *topo, struct pme_fs *fs)
 {
 	_cleanup_(pme_probe_done) struct pme_probe probe = {0};
-	int r = pme_dev_probe(topo, fs->main, &probe);
+	int r;
+
+	if (fs->main->member_of) {
+		fs->uuid = strdup(fs->main->member_of);
+		return fs->uuid ? 0 : -ENOMEM;
+	}
+	r = pme_dev_probe(topo, fs->main, &probe);
 
 	if (r == 0)
 		fs->uuid = pme_take_ptr(probe.uuid);
@@ -91,13 +98,37 @@ struct pme_fs_owner *pme_fs_result_add(struct pme_fs_result *result)
 	return owner;
 }
 
+static int by_place(const void *a, const void *b)
+{
+	const struct pme_fs_owner *p = a, *q = b;
+	uint64_t inode_p = p->file ? p->file->inode : 0, inode_q = q->file ? q->file->inode : 0;
+
+	if (p->range.start != q->range.start)
+		return p->range.start < q->range.start ? -1 : 1;
+	if (inode_p != inode_q)
+		return inode_p < inode_q ? -1 : 1;
+	return p->file_start < q->file_start ? -1 : p->file_start > q->file_start;
+}
+
+void pme_fs_result_sort(struct pme_fs_result *result)
+{
+	if (result->n_owners > 1)
+		qsort(result->owners, result->n_owners, sizeof(*result->owners), by_place);
+}
+
+void pme_fs_owner_done(struct pme_fs_owner *owner)
+{
+	free(owner->detail);
+	free(owner->reason);
+	free(owner->inodes);
+	free(owner->copies);
+	*owner = (struct pme_fs_owner){0};
+}
+
 void pme_fs_result_done(struct pme_fs_result *result)
 {
-	for (size_t i = 0; i < result->n_owners; i++) {
-		free(result->owners[i].detail);
-		free(result->owners[i].reason);
-		free(result->owners[i].inodes);
-	}
+	for (size_t i = 0; i < result->n_owners; i++)
+		pme_fs_owner_done(&result->owners[i]);
 	for (size_t i = 0; i < result->n_files; i++)
 		pme_file_free(result->files[i]);
 	free(result->owners);

@@ -16,7 +16,7 @@
 #define PME_FS_H
 
 #include "claim.h"
-#include "topo.h"
+#include "place.h"
 
 struct pme_fs {
 	const struct pme_dev *dev;	 /* the device asked about */
@@ -41,6 +41,9 @@ struct pme_fs_owner {
 	bool shared;		  /* other owners reference the same blocks */
 	struct pme_file **inodes; /* inodes that live in these bytes (inode chunk), borrowed */
 	size_t n_inodes;
+	struct pme_copies *copies; /* other places of the same bytes, or NULL; owned */
+	/* With copies: of each only whole units can be read (a checksum): size, and one's start. */
+	uint64_t unit, unit_at;
 };
 
 struct pme_fs_result {
@@ -61,7 +64,7 @@ struct pme_fs_kind {
 		       struct pme_fs_result *ret);
 };
 
-extern const struct pme_fs_kind pme_fs_xfs, pme_fs_ext2, pme_fs_ext3, pme_fs_ext4;
+extern const struct pme_fs_kind pme_fs_xfs, pme_fs_ext2, pme_fs_ext3, pme_fs_ext4, pme_fs_btrfs;
 
 /* The row for @type, or NULL. */
 const struct pme_fs_kind *pme_fs_kind_of(const char *type);
@@ -72,6 +75,9 @@ void pme_fs_done(struct pme_fs *fs);
 
 /* A new zeroed owner at the end of @result (valid until the next call), or NULL. */
 struct pme_fs_owner *pme_fs_result_add(struct pme_fs_result *result);
+/* By place, inode, byte of the file. */
+void pme_fs_result_sort(struct pme_fs_result *result);
+void pme_fs_owner_done(struct pme_fs_owner *owner);
 void pme_fs_result_done(struct pme_fs_result *result);
 
 #endif

@@ -16,6 +16,8 @@ struct search {
 	const struct pme_os *os;
 	struct pme_file **files; /* sorted: devices first, by number; then by device and inode */
 	size_t n_files, n_devices;
+	dev_t *shown; /* superblocks whose files /proc/PID/maps shows by another number */
+	size_t n_shown;
 	size_t n_denied, n_processes;
 };
 
@@ -213,7 +215,16 @@ static int for_each_line(const char *text, size_t len,
 	return r;
 }
 
-/* The device that @map maps, when it is a wanted one: 0 or -ENOMEM. */
+/* Does maps show @devno for files that have other numbers? */
+static bool shows_another(const struct search *search, dev_t devno)
+{
+	for (size_t i = 0; i < search->n_shown; i++)
+		if (search->shown[i] == devno)
+			return true;
+	return false;
+}
+
+/* What @map maps by stat(2), when it is wanted: 0 or -ENOMEM. */
 static int find_mapped(const struct search *search, struct process *process,
 		       const struct pme_map_line *map, struct pme_file **ret)
 {
@@ -221,7 +232,9 @@ static int find_mapped(const struct search *search, struct process *process,
 	struct stat st;
 	int r;
 
-	if (map->devno == process->last_devno && map->inode == process->last_inode) {
+	/* of a filesystem that shows another number, several files can look the same */
+	if (map->devno == process->last_devno && map->inode == process->last_inode &&
+	    !shows_another(search, map->devno)) {
 		*ret = process->last_found;
 		return 0;
 	}
@@ -231,8 +244,7 @@ static int find_mapped(const struct search *search, struct process *process,
 	*ret = NULL;
 	if (r < 0)
 		return note_error(process, r);
-	if (S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode))
-		*ret = find_device(search, &st);
+	*ret = find_by_stat(search, &st);
 	process->last_devno = map->devno;
 	process->last_inode = map->inode;
 	process->last_found = *ret;
@@ -244,7 +256,8 @@ static int find_map(const struct search *search, struct process *process,
 		    const struct pme_map_line *map, struct pme_file **ret)
 {
 	*ret = map->inode ? find_file(search, map->devno, map->inode) : NULL;
-	if (*ret || map->inode == 0 || search->n_devices == 0)
+	if (*ret || map->inode == 0 ||
+	    (search->n_devices == 0 && !shows_another(search, map->devno)))
 		return 0;
 	return find_mapped(search, process, map, ret);
 }
@@ -392,11 +405,15 @@ int pme_holders_find(const struct pme_os *os, struct pme_file **files, size_t n_
 		     struct pme_log *log)
 {
 	_cleanup_free_ struct pme_file **sorted = calloc(n_files + 1, sizeof(*sorted));
-	struct search search = {.os = os, .files = sorted, .n_files = n_files};
+	_cleanup_free_ dev_t *shown = calloc(n_files + 1, sizeof(*shown));
+	struct search search = {.os = os, .files = sorted, .n_files = n_files, .shown = shown};
 	int r;
 
-	if (!sorted)
+	if (!sorted || !shown)
 		return -ENOMEM;
+	for (size_t i = 0; i < n_files; i++)
+		if (files[i]->shown && !shows_another(&search, files[i]->shown))
+			shown[search.n_shown++] = files[i]->shown;
 	if (n_files == 0)
 		return 0;
 	memcpy(sorted, files, n_files * sizeof(*files));

@@ -100,18 +100,6 @@ static int append_owned(struct pme_steps *steps, struct pme_step step)
 	return r;
 }
 
-struct pme_copies *pme_copies_new(const char *what, size_t need, size_t count)
-{
-	struct pme_copies *copies = calloc(1, sizeof(*copies) + count * sizeof(copies->places[0]));
-
-	if (!copies)
-		return NULL;
-	copies->what = what;
-	copies->need = need;
-	copies->count = count;
-	return copies;
-}
-
 int pme_steps_set_copies(struct pme_steps *steps, struct pme_copies *copies)
 {
 	struct pme_step *last = steps->count > 0 ? &steps->items[steps->count - 1] : NULL;

@@ -22,26 +22,11 @@
 #ifndef PME_LAYER_H
 #define PME_LAYER_H
 
+#include "place.h"
 #include "stack.h"
 
 /* More pieces than this from one range are an error (-E2BIG): a table made to explode. */
 #define PME_STEPS_MAX (1U << 18)
-
-/* As many bytes of @dev as the step is long. */
-struct pme_place {
-	const struct pme_dev *dev;
-	uint64_t start;
-};
-
-/*
- * Any @need of the places together give the bytes of a step back: 1 of the other legs of a mirror,
- * all others of a stripe with one parity, all but one of them with two.
- */
-struct pme_copies {
-	const char *what; /* "another leg", "the rest of the stripe": static */
-	size_t need, count;
-	struct pme_place places[];
-};
 
 struct pme_step {
 	struct pme_range from;	  /* bytes of the device that the step starts at */
@@ -121,8 +106,6 @@ int pme_steps_owner(struct pme_steps *steps, struct pme_range from, const char *
 		    enum pme_owner_kind owner, const char *fmt, ...) _printf_(5, 6);
 int pme_steps_unknown(struct pme_steps *steps, struct pme_range from, const char *kind,
 		      const char *fmt, ...) _printf_(4, 5);
-/* A zeroed list of @count places; NULL without memory. */
-struct pme_copies *pme_copies_new(const char *what, size_t need, size_t count);
 /* Give the step that was appended last its copies (takes them); it is never joined with others. */
 int pme_steps_set_copies(struct pme_steps *steps, struct pme_copies *copies);
 /* Append a step that leads and has copies; takes them. */

@@ -9,6 +9,7 @@
 #include "doc.h"
 #include "held.h"
 #include "scan-claims.h"
+#include "scan-copies.h"
 #include "topo-same.h"
 
 /* The reached filesystem on @dev, new when it is met for the first time; NULL without memory. */
@@ -88,6 +89,9 @@ static const struct pme_dev *suspended_below(const struct pme_scan *scan, const 
 		if (dev)
 			found = pme_dev_suspended(scan->topo, dev);
 	}
+	for (size_t i = 0; !found && i < scan->topo->n_devs; i++)
+		if (pme_topo_mount_has(scan->topo, fs->mounts[0], scan->topo->devs[i]))
+			found = pme_dev_suspended(scan->topo, scan->topo->devs[i]);
 	return found;
 }
 
@@ -107,6 +111,8 @@ static int resolve_fs(struct pme_scan *scan, struct pme_reached_fs *reached, str
 	} else if (kind) {
 		r = kind->resolve(scan->topo, &reached->fs, &reached->ranges, log,
 				  &reached->result);
+		if (r == 0)
+			r = pme_scan_judge_copies(&scan->stack, &reached->result);
 		if (r == 0 || r == -ENOMEM)
 			return r;
 		reason = pme_printf("cannot ask the %s filesystem mounted at %s: %s", kind->type,

@@ -123,8 +123,8 @@ static int select_dev(const struct pme_topo *topo, const struct pme_dev *dev,
 	return r == 0 ? pme_dev_list_add(&ret->passing, dev) : r;
 }
 
-/* The device mounted at @path, or NULL. */
-static const struct pme_dev *dev_of_mount(const struct pme_topo *topo, const char *path)
+/* What is mounted at @path, or NULL. */
+static const struct pme_mount *mount_at(const struct pme_topo *topo, const char *path)
 {
 	size_t len = strlen(path);
 
@@ -133,19 +133,32 @@ static const struct pme_dev *dev_of_mount(const struct pme_topo *topo, const cha
 	for (size_t i = topo->n_mounts; i-- > 0;) /* the last one mounted there is on top */
 		if (strlen(topo->mounts[i].target) == len &&
 		    memcmp(topo->mounts[i].target, path, len) == 0)
-			return pme_topo_dev_by_devno(topo, topo->mounts[i].devno);
+			return &topo->mounts[i];
 	return NULL;
+}
+
+/* Every device of the filesystem. */
+static int select_mount(const struct pme_topo *topo, const struct pme_mount *mount,
+			struct pme_selection *ret)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < topo->n_devs; i++)
+		if (pme_topo_mount_has(topo, mount, topo->devs[i]))
+			r = select_dev(topo, topo->devs[i], ret);
+	return r;
 }
 
 static int select_one(const struct pme_topo *topo, const char *selector, struct pme_log *log,
 		      struct pme_selection *ret)
 {
 	const struct pme_dev *dev = pme_topo_dev_by_spec(topo, selector);
+	const struct pme_mount *mount = dev ? NULL : mount_at(topo, selector);
 	const struct pme_namespace *ns;
 	int r;
 
-	if (!dev)
-		dev = dev_of_mount(topo, selector);
+	if (mount && pme_topo_dev_by_devno(topo, mount->devno))
+		return select_mount(topo, mount, ret);
 	if (dev)
 		return select_dev(topo, dev, ret);
 	r = select_dimm(topo, selector, ret);

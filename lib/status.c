@@ -128,7 +128,7 @@ static struct json_object *mounts_of(const struct pme_scan *scan, const struct p
 	for (size_t i = 0; dev->devno && i < scan->topo->n_mounts; i++) {
 		const struct pme_mount *mount = &scan->topo->mounts[i];
 
-		if (mount->devno != dev->devno)
+		if (!pme_topo_mount_has(scan->topo, mount, dev))
 			continue;
 		*ret_type = mount->type;
 		pme_json_append(array, pme_json_lossy(mount->target));

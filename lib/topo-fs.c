@@ -72,6 +72,13 @@ int pme_topo_fs_find(const struct pme_topo *topo, const struct pme_dev *dev,
 		*ret_role = PME_FS_DATA;
 		return 1;
 	}
+	for (size_t i = 0; dev->member_of && i < topo->n_mounts; i++) {
+		if (!pme_topo_mount_has(topo, &topo->mounts[i], dev))
+			continue;
+		*ret_main = pme_topo_dev_by_devno(topo, topo->mounts[i].devno);
+		*ret_role = PME_FS_MEMBER;
+		return 1;
+	}
 	for (size_t i = 0; dev->devno && i < topo->n_mounts; i++) {
 		int r = find_part(topo, &topo->mounts[i], dev, ret_role);
 

@@ -112,7 +112,7 @@ static int add_mount(struct pme_topo *topo, struct libmnt_fs *fs, dev_t devno)
 	if (r < 0)
 		return r;
 	mount = &topo->mounts[topo->n_mounts++];
-	*mount = (struct pme_mount){.devno = devno};
+	*mount = (struct pme_mount){.devno = devno, .shown = mnt_fs_get_devno(fs)};
 	r = copy(mnt_fs_get_root(fs), &mount->root);
 	if (r == 0)
 		r = copy(mnt_fs_get_target(fs), &mount->target);

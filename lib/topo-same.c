@@ -86,7 +86,7 @@ static bool same_uppers(const struct pme_dev *a, const struct pme_dev *b)
 static bool is_mounted(const struct pme_topo *topo, const struct pme_dev *dev)
 {
 	for (size_t i = 0; dev->devno && i < topo->n_mounts; i++)
-		if (topo->mounts[i].devno == dev->devno)
+		if (pme_topo_mount_has(topo, &topo->mounts[i], dev))
 			return true;
 	return false;
 }
@@ -99,8 +99,9 @@ static bool same_itself(const struct pme_topo *topo, const struct pme_dev *dev,
 	       dev->swap == found->swap && dev->suspended == found->suspended &&
 	       same_text(dev->uuid, found->uuid) && same_text(dev->alias, found->alias) &&
 	       (other->partial || same_text(dev->identity, found->identity)) &&
-	       same_table(dev, found) && same_array(dev->md, found->md) &&
-	       same_loop(dev->loop, found->loop) && same_bcache(dev->bcache, found->bcache) &&
+	       same_text(dev->member_of, found->member_of) && same_table(dev, found) &&
+	       same_array(dev->md, found->md) && same_loop(dev->loop, found->loop) &&
+	       same_bcache(dev->bcache, found->bcache) &&
 	       is_mounted(topo, dev) == is_mounted(other, found);
 }
 

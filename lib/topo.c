@@ -46,6 +46,7 @@ static struct pme_dev *free_dev(struct pme_dev *dev)
 	free(dev->alias);
 	free(dev->uuid);
 	free(dev->identity);
+	free(dev->member_of);
 	pme_topo_drop_table(dev);
 	if (dev->md)
 		pme_md_done(dev->md);
@@ -252,6 +253,8 @@ static int load_parts(struct pme_topo *topo, struct pme_log *log)
 		r = pme_topo_load_bcaches(topo, log);
 	if (r == 0 && !topo->partial)
 		r = pme_topo_identify(topo, log);
+	if (r == 0)
+		r = pme_topo_load_btrfs(topo, log);
 	if (r == 0)
 		r = pme_topo_load_mounts(topo, log);
 	return r;

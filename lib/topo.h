@@ -5,7 +5,7 @@
  *
  * All addresses and sizes are bytes.  Strings and structs are owned by the snapshot.
  * Sources: libndctl (topo-nd.c), sysfs (topo-block.c, topo-md.c), libdevmapper (topo-dm.c),
- * libmount (topo-mount.c), libblkid (topo-probe.c).
+ * libmount (topo-mount.c), sysfs (topo-btrfs.c), libblkid (topo-probe.c).
  */
 #ifndef PME_TOPO_H
 #define PME_TOPO_H
@@ -135,14 +135,16 @@ struct pme_dev {
 	size_t n_uppers, alloc_uppers;
 	const struct pme_dev **lowers;
 	size_t n_lowers, alloc_lowers;
-	bool swap;	/* an active swap area */
-	bool suspended; /* of kind DM: reads and writes wait until it is resumed */
-	bool mark;	/* private to pme_topo_add_edge() */
+	char *member_of; /* UUID of the mounted btrfs that it is a device of; or NULL */
+	bool swap;	 /* an active swap area */
+	bool suspended;	 /* of kind DM: reads and writes wait until it is resumed */
+	bool mark;	 /* private to pme_topo_add_edge() */
 };
 
 struct pme_mount {
-	dev_t devno;  /* of the superblock; for btrfs: of the source device */
-	char *root;   /* directory of the filesystem that is mounted: "/", "/sub" */
+	dev_t devno; /* of the superblock; for btrfs: of the source device */
+	dev_t shown; /* of the superblock, as /proc/PID/maps shows it: for btrfs an anonymous one */
+	char *root;  /* directory of the filesystem that is mounted: "/", "/sub" */
 	char *target; /* where */
 	char *type;   /* "xfs" */
 	char *source;
@@ -200,6 +202,7 @@ enum pme_fs_role {
 	PME_FS_DATA, /* it is the one that is mounted */
 	PME_FS_LOG,
 	PME_FS_REALTIME,
+	PME_FS_MEMBER, /* one of several that are used alike, another one is shown as mounted */
 };
 
 /*
@@ -212,6 +215,10 @@ int pme_topo_fs_find(const struct pme_topo *topo, const struct pme_dev *dev,
 /* The device in @role of the filesystem that is mounted as @mount, or NULL. */
 const struct pme_dev *pme_topo_fs_device(const struct pme_topo *topo, const struct pme_mount *mount,
 					 enum pme_fs_role role);
+
+/* Is @dev a device of the filesystem that @mount shows? (of btrfs: any of its devices) */
+bool pme_topo_mount_has(const struct pme_topo *topo, const struct pme_mount *mount,
+			const struct pme_dev *dev);
 
 /* The region that @dev lies in: a namespace's device or a region itself; else NULL. */
 const struct pme_region *pme_dev_region(const struct pme_dev *dev);
@@ -259,6 +266,7 @@ int pme_topo_load_nd(struct pme_topo *topo, struct pme_log *log);
 int pme_topo_load_dm(struct pme_topo *topo, struct pme_log *log);
 int pme_topo_load_md(struct pme_topo *topo, struct pme_dev *dev, struct pme_log *log);
 int pme_topo_load_loops(struct pme_topo *topo, struct pme_log *log);
+int pme_topo_load_btrfs(struct pme_topo *topo, struct pme_log *log);
 /* What is behind @loop, by members of struct loop_info64. */
 void pme_loop_set_backing(struct pme_loop *loop, uint64_t lo_device, uint64_t lo_inode,
 			  uint64_t lo_rdevice);

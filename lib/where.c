@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/vfs.h>
 
@@ -86,6 +87,14 @@ static uint64_t last_block_end(int fd, uint64_t size)
 	return size > UINT64_MAX - block ? size : (size + block - 1) / block * block;
 }
 
+/* Its files have device numbers that are those of no device. */
+static bool is_btrfs(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == BTRFS_SUPER_MAGIC;
+}
+
 /* Set the device that carries the file, and the range; says why not. */
 static int find_device(struct where *w)
 {
@@ -97,6 +106,8 @@ static int find_device(struct where *w)
 					 ? "is a directory: only files can be located"
 					 : "not a regular file");
 	w->dev = pme_topo_dev_by_devno(w->topo, w->st.st_dev);
+	if (!w->dev && is_btrfs(w->fd))
+		return refuse(w, "extents of btrfs filesystems are not bytes of their devices");
 	if (!w->dev || pme_fs_of(w->topo, w->dev, &fs) <= 0)
 		return refuse(w, "its filesystem is not on a block device that can be followed");
 	if (!pme_extents_physical(fs.type)) {

@@ -103,6 +103,10 @@ def check_cover(finding):
         yield f"nothing said about {at}..{end}"
 
 
+def names_of(owner):
+    return (str(sorted(p["path"] for p in owner.get("paths") or [])), owner.get("paths_reason"))
+
+
 def check_finding(finding):
     if finding["range"]["length"] <= 0:
         yield "empty range"
@@ -111,7 +115,8 @@ def check_finding(finding):
         yield from check_claim(finding, claim)
         owner = claim["owner"]
         key = (tuple((h["device"], h["start"], h["length"]) for h in claim["via"]),
-               owner["kind"], owner.get("inode"), str(owner.get("range")), owner.get("detail"))
+               owner["kind"], owner.get("inode"), str(owner.get("range")), owner.get("detail"),
+               names_of(owner))
         if key in seen:
             yield f"the same claim twice: {key}"
         seen.add(key)
@@ -125,7 +130,9 @@ def claims(doc):
 
 
 def inode_keys(doc, kinds, verdicts=VERDICTS):
-    return {(str(c["owner"]["filesystem"]), c["owner"]["inode"]) for c in claims(doc)
+    """Subvolumes have inodes of the same number, so that names tell them apart."""
+    return {(str(c["owner"]["filesystem"]), c["owner"]["inode"], names_of(c["owner"]))
+            for c in claims(doc)
             if c["owner"]["kind"] in kinds and c["owner"]["inode"] is not None
             and c["verdict"] in verdicts}
 

@@ -9,6 +9,8 @@
     daddrs --scan S                               filesystem sectors of the claims, for xfs_db
     where  --manifest M --where W... --root DIR... --truth DEVICE=FILE... [--whole] [--status N]
            [--unit BYTES]                        space comes in units, also for scan
+           [--copies N --live DEVICE=FILE...]  data moves when it is written again: places beyond
+                                        N with the same data are old ones, for scan
            [--members DEVICE:SECTOR... --live DEVICE=FILE...]  of an array with parity, for scan
     locate --manifest M --truth DEVICE=FILE --path P --offset N   the sector of these bytes
     fails  --scan S --top DEVICE --failing FILE [--min N]   what fails on top is what is claimed
@@ -165,13 +167,14 @@ def filled(file, start, length, unit):
     return states
 
 
-def allowed(file, offset, kind, raw, unit):
+def allowed(file, offset, kind, raw, manifest):
     """May a sector that does not decode as live data be claimed like this?"""
-    states = filled(file, offset, SECTOR, unit)
+    states = filled(file, offset, SECTOR, manifest.unit)
     if kind == "unwritten":
         return states <= set("UHZE")
     if raw.kind == "stale":
-        return False
+        # a shorter file keeps its last block as it is where data is never written in place
+        return manifest.moves and kind == "file-data" and "E" in states
     # zeros written by the filesystem, or a sector that data fills only in part
     return "Z" in states or "E" in states
 
@@ -190,8 +193,12 @@ def judge_rest(manifest, raw, claims, roots, _partial):
                 yield f"{name} is not a {owner['kind']}"
             elif owner["kind"] in ("file-data", "unwritten"):
                 if not allowed(file, owner["range"]["start"] + skip, owner["kind"], raw,
-                               manifest.unit):
+                               manifest):
                     yield f"{raw.kind} sector is called {owner['kind']} of {name}"
+
+
+# what an old place of data may be, that looks like the one it has now
+LEFT_BEHIND = {"free", "unused", "raid-parity"}
 
 
 def judge_of(raw, claims, expected):
@@ -222,6 +229,7 @@ def judge_stale(options, doc, cache):
 def judge_scan(options):
     global CERTAINTY
     manifest, doc = truth.Manifest(options.manifest, options.unit), load(options.scan)
+    manifest.moves = options.copies > 0
     yield from invariants.check_scan(doc, options.status)
     judged, expected = collections.Counter(), None
     asked = rows.Rows(options.members, truths(options, manifest))
@@ -239,6 +247,12 @@ def judge_scan(options):
             kind = raw.kind
             if {c["owner"]["kind"] for c, _ in claims} == {"raid-parity"} and live.twin(device, raw):
                 kind, judge = "twin", judge_rest
+            if (options.copies and kind == "data" and claims
+                    and {c["owner"]["kind"] for c, _ in claims} <= LEFT_BEHIND
+                    and live.copies[raw.identity] > options.copies):
+                # the parity of one column and zeros is what the column is
+                parity = any(c["owner"]["kind"] == "raid-parity" for c, _ in claims)
+                kind, judge = "twin" if parity else "left behind", judge_rest
             judged[kind] += 1
             if not claims:
                 yield f"{device} sector {raw.sector} ({raw.kind}): no claim"
@@ -247,6 +261,8 @@ def judge_scan(options):
     print(f"# scan: judged {dict(judged)}", file=sys.stderr)
     if judged["data"] < options.min:
         yield f"only {judged['data']} live samples, not {options.min}"
+    if judged["left behind"] > judged["data"] // 4:
+        yield f"{judged['left behind']} samples are called old places of live data"
     if cache:
         yield from judge_stale(options, doc, cache)
         yield from cache.check_enough(options.min)
@@ -579,6 +595,7 @@ def parse():
         command.add_argument("--status", type=int)
         command.add_argument("--min", type=int, default=1)
         command.add_argument("--unit", type=int, default=0)
+        command.add_argument("--copies", type=int, default=0)
         command.add_argument("--certainty", default="exact")
         command.add_argument("--members", nargs="*", default=[])
         command.add_argument("--cache")

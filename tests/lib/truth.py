@@ -53,7 +53,7 @@ class File:
 
 class Manifest:
     def __init__(self, name, unit=0):
-        self.tag, self.unit = None, unit
+        self.tag, self.unit, self.moves = None, unit, False
         self.files, self.by_path = [], {}
         self._index = collections.defaultdict(list)
         self._read(name)

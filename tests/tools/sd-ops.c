@@ -323,8 +323,11 @@ int sd_op_setxattr(struct sd_tree *tree, struct sd_file *file, const char *name,
 		return fd < 0 ? fd : file_close(fd, -ENOMEM);
 	}
 	memset(value, 'x', size);
-	if (fsetxattr(fd, name, value, size, 0) < 0)
-		err = -errno;
+	/* not all filesystems take a large one */
+	do {
+		err = fsetxattr(fd, name, value, size, 0) < 0 ? -errno : 0;
+		size /= 2;
+	} while (err == -ENOSPC && size > 0);
 	free(value);
 	return file_close(fd, err);
 }

@@ -74,6 +74,23 @@ static void roles_by_options(void **state)
 	assert_ptr_equal(pme_topo_fs_device(m->snap.topo, mount, PME_FS_REALTIME), m->rt);
 }
 
+/* A device of a btrfs that is not the one shown as mounted; an XFS has no such devices. */
+static void roles_by_membership(void **state)
+{
+	struct machine *m = *state;
+
+	m->data->member_of = strdup("1234");
+	m->other->member_of = strdup("1234");
+	m->log->member_of = strdup("5678");
+	mount_with(m, m->rt, "xfs", "rw");
+	check_role(m, m->other, NULL, PME_FS_DATA);
+	mount_with(m, m->data, "btrfs", "rw");
+	check_role(m, m->data, m->data, PME_FS_DATA);
+	check_role(m, m->other, m->data, PME_FS_MEMBER);
+	check_role(m, m->log, NULL, PME_FS_DATA);
+	check_role(m, m->rt, m->rt, PME_FS_DATA);
+}
+
 /* None of these names pmem1 as the log or pmem2 as the realtime device. */
 static void options_that_name_nothing(void **state)
 {
@@ -163,6 +180,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(roles_by_options, setup, teardown),
+		cmocka_unit_test_setup_teardown(roles_by_membership, setup, teardown),
 		cmocka_unit_test_setup_teardown(options_that_name_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(options_at_every_place, setup, teardown),
 		cmocka_unit_test_setup_teardown(several_mounts, setup, teardown),

@@ -57,6 +57,41 @@ static void test_kept(void **state)
 	assert_string_equal(m[2].target, "/mnt/a b\tc\\d");
 }
 
+/* Every device of a btrfs belongs to each of its mounts; other filesystems have one. */
+static void test_btrfs(void **state)
+{
+	struct tree *tree = *state;
+	static const char *const names[] = {"pmem0", "pmem1", "pmem2", "pmem3"};
+	struct pme_dev *devs[4];
+	struct pme_mount mounts[2] = {{.type = (char *)"btrfs"}, {.type = (char *)"xfs"}};
+
+	for (size_t i = 0; i < 4; i++) {
+		devs[i] = pme_topo_add_dev(&tree->topo, names[i], PME_DEV_DISK);
+		devs[i]->devno = makedev(259, (unsigned int)i);
+	}
+	assert_int_equal(pme_topo_load_btrfs(&tree->topo, &tree->log), 0);
+	assert_null(devs[0]->member_of);
+	tree_file(tree, "sys/fs/btrfs/features/raid56", "0\n");
+	tree_dir(tree, "sys/fs/btrfs/1234/devices/pmem0");
+	tree_dir(tree, "sys/fs/btrfs/1234/devices/pmem2");
+	tree_dir(tree, "sys/fs/btrfs/1234/devices/gone");
+	tree_dir(tree, "sys/fs/btrfs/5678/devices/pmem3");
+	assert_int_equal(pme_topo_load_btrfs(&tree->topo, &tree->log), 0);
+	assert_int_equal(tree->log.count, 0);
+	assert_string_equal(devs[0]->member_of, "1234");
+	assert_null(devs[1]->member_of);
+	assert_string_equal(devs[2]->member_of, "1234");
+	assert_string_equal(devs[3]->member_of, "5678");
+	mounts[0].devno = devs[2]->devno;
+	mounts[1].devno = devs[1]->devno;
+	assert_true(pme_topo_mount_has(&tree->topo, &mounts[0], devs[0]));
+	assert_false(pme_topo_mount_has(&tree->topo, &mounts[0], devs[1]));
+	assert_true(pme_topo_mount_has(&tree->topo, &mounts[0], devs[2]));
+	assert_false(pme_topo_mount_has(&tree->topo, &mounts[0], devs[3]));
+	assert_true(pme_topo_mount_has(&tree->topo, &mounts[1], devs[1]));
+	assert_false(pme_topo_mount_has(&tree->topo, &mounts[1], devs[0]));
+}
+
 static void test_none(void **state)
 {
 	struct tree *tree = *state;
@@ -106,6 +141,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_btrfs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_none, setup, teardown),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test_setup_teardown(test_incomplete, setup, teardown),

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * btrfs: bad bytes -> chunks -> extents -> files of all subvolumes -> names.
+ *
+ * It is live, as XFS is: its state is taken before and after the search for names, and what is not
+ * the same is asked again, three times at most; then it is unknown.  What surprises: fresh extents
+ * are in no tree until a transaction commits, so one is made to commit before each look.
+ */
+#include <linux/btrfs_tree.h>
+#include <string.h>
+
+#include "btrfs-names.h"
+#include "btrfs-owners.h"
+
+#define ATTEMPTS 3
+
+struct pass {
+	const struct pme_topo *topo;
+	const struct pme_fs *fs;
+	const struct pme_range_list *ranges;
+	struct pme_log *log;
+	struct pme_btrfs_view view;
+};
+
+static const char *subject_of(const struct pme_fs *fs)
+{
+	return fs->source ? fs->source : fs->main->name;
+}
+
+static void pass_close(struct pass *pass)
+{
+	pme_btrfs_view_done(&pass->view);
+}
+
+static int name_files(const struct pass *pass, const struct pme_btrfs_state *state,
+		      const struct pme_fs_result *result)
+{
+	_cleanup_(pme_names_done) struct pme_names names = {0};
+	int r = pme_btrfs_names_find(&pass->view, state, result->files, &names);
+
+	if (r < 0)
+		return r;
+	return pme_names_publish(pass->topo, pass->fs, &names, result->files, result->n_files);
+}
+
+/* What changed under the search: its bytes are unknown, its other names may not be all. */
+static int give_up_on(const struct pass *pass, struct pme_btrfs_state *state,
+		      const struct pme_btrfs_state *later, struct pme_fs_result *result)
+{
+	uint64_t bytes = 0;
+	int r = pme_btrfs_state_reduce(state, later, &bytes);
+
+	for (size_t i = 0; r == 0 && i < state->n_files; i++) {
+		const struct pme_btrfs_file *old = &state->files[i];
+		size_t j = pme_btrfs_state_file(later, old->root, old->inode);
+
+		if (j == later->n_files || later->files[j].item.nlink != old->item.nlink)
+			r = pme_names_doubt(result->files[i], "its links changed meanwhile");
+	}
+	if (r == 0)
+		pme_log_incomplete(pass->log, subject_of(pass->fs),
+				   "the filesystem changed while it was read: %llu bytes stay "
+				   "unknown",
+				   (unsigned long long)bytes);
+	return r;
+}
+
+/* One attempt: 1 when the answer stands, 0 when it is worth another one, -errno. */
+static int attempt(struct pass *pass, bool is_last, struct pme_fs_result *ret)
+{
+	_cleanup_(pme_btrfs_state_done) struct pme_btrfs_state before = {0};
+	_cleanup_(pme_btrfs_state_done) struct pme_btrfs_state after = {0};
+	int r = pme_btrfs_state_take(&pass->view, pass->ranges, &before);
+
+	if (r == 0)
+		r = pme_btrfs_files_make(&before, pass->fs->mounts[0]->shown, ret);
+	if (r == 0)
+		r = name_files(pass, &before, ret);
+	if (r == 0)
+		r = pme_btrfs_state_take(&pass->view, pass->ranges, &after);
+	if (r < 0)
+		return r;
+	if (!pme_btrfs_state_equal(&before, &after)) {
+		if (!is_last)
+			return 0;
+		r = give_up_on(pass, &before, &after, ret);
+	}
+	if (r == 0)
+		r = pme_btrfs_owners_make(&pass->view, pass->fs, &before, ret);
+	return r < 0 ? r : 1;
+}
+
+static void tell_unknown(const struct pass *pass, const struct pme_fs_result *result)
+{
+	size_t unknown = 0, unnamed = 0;
+
+	for (size_t i = 0; i < result->n_owners; i++)
+		unknown += result->owners[i].certainty == PME_UNCERTAIN;
+	for (size_t i = 0; i < result->n_files; i++)
+		unnamed += !result->files[i]->paths_complete;
+	if (unknown > 0)
+		pme_log_incomplete(pass->log, subject_of(pass->fs),
+				   "cannot tell the owner of %zu ranges: each has its own reason",
+				   unknown);
+	if (unnamed > 0)
+		pme_log_incomplete(pass->log, subject_of(pass->fs),
+				   "cannot find all names of %zu of %zu inodes: each has its own "
+				   "reason",
+				   unnamed, result->n_files);
+}
+
+static int run_pass(struct pass *pass, struct pme_fs_result *ret)
+{
+	int r = 0;
+
+	for (int i = 1; r == 0 && i <= ATTEMPTS; i++) {
+		pme_fs_result_done(ret);
+		r = attempt(pass, i == ATTEMPTS, ret);
+	}
+	if (r < 0)
+		return r;
+	tell_unknown(pass, ret);
+	return 0;
+}
+
+static int resolve(const struct pme_topo *topo, const struct pme_fs *fs,
+		   const struct pme_range_list *ranges, struct pme_log *log,
+		   struct pme_fs_result *ret)
+{
+	_cleanup_(pass_close) struct pass pass = {
+		.topo = topo,
+		.fs = fs,
+		.ranges = ranges,
+		.log = log,
+		.view = {.clone = -1, .fd = -1},
+	};
+	const char *why = NULL;
+	int r = pme_btrfs_view_open(topo, fs, &pass.view, &why);
+
+	if (r == 0)
+		r = run_pass(&pass, ret);
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	pme_fs_result_done(ret);
+	pme_log_incomplete(log, subject_of(fs), "cannot map bytes to files: %s",
+			   why ? why : strerror(-r));
+	return why ? pme_btrfs_owners_unknown(ranges, why, ret) : r;
+}
+
+const struct pme_fs_kind pme_fs_btrfs = {
+	.type = "btrfs",
+	.resolve = resolve,
+};
