@@ -73,11 +73,10 @@ static int data_up(const struct pme_dev *upper, const struct pme_bcache_map *map
 		return is_clean(upper) ? pme_steps_lead(ret, from, upper, x, bcache_kind)
 				       : lead_in_doubt(upper, map, from, upper, x, ret);
 	}
-	for (uint64_t x = from.start - map->data_offset, end = x + from.length;
-	     r == 0 && x < end;) {
-		struct pme_range piece =
-			pme_bcache_piece(&map->extents, upper->bcache->id, x, end, &extent);
-		struct pme_range part = {map->data_offset + x, piece.length};
+	for (uint64_t at = from.start, end = pme_range_end(from); r == 0 && at < end;) {
+		struct pme_range part =
+			pme_bcache_piece(&map->extents, upper->bcache->id, at, end, &extent);
+		uint64_t x = at - map->data_offset;
 
 		if (!extent)
 			r = pme_steps_lead(ret, part, upper, x, bcache_kind);
@@ -86,8 +85,8 @@ static int data_up(const struct pme_dev *upper, const struct pme_bcache_map *map
 					    "stale: newer data of %s is in its cache", upper->name);
 		else
 			r = lead_copied(part, upper, x, "a clean copy in the cache", map->cache,
-					extent->place + (x - extent->range.start), ret);
-		x += piece.length;
+					extent->place + (at - extent->range.start), ret);
+		at += part.length;
 	}
 	return r;
 }
@@ -135,24 +134,18 @@ static int backing_up(const struct pme_dev *upper, const struct pme_bcache_map *
 	return r;
 }
 
-/* A piece of the cache in one extent of this device. */
-static int extent_up(const struct pme_dev *upper, const struct pme_bcache_map *map,
-		     const struct pme_bcache_extent *extent, struct pme_range from,
-		     struct pme_steps *ret)
+/* @from, bytes of the cache, is the data @part of the backing device. */
+static int copy_up(const struct pme_dev *upper, const struct pme_bcache_map *map, bool dirty,
+		   struct pme_range from, struct pme_range part, struct pme_steps *ret)
 {
-	uint64_t x = extent->range.start + (from.start - extent->place);
-	struct pme_range device = {0, upper->size}, part;
+	uint64_t x = part.start - map->data_offset;
 	struct pme_step *step;
 	int r;
 
-	if (!pme_range_intersect((struct pme_range){x, from.length}, device, &part))
-		return pme_steps_owner(ret, from, bcache_kind, PME_OWNER_UNUSED,
-				       "behind the end of %s", upper->name);
-	from = (struct pme_range){from.start + (part.start - x), part.length};
-	if (extent->dirty)
-		return pme_steps_lead(ret, from, upper, part.start, bcache_kind);
-	r = lead_copied(from, upper, part.start, "the backing device", upper->bcache->backing,
-			map->data_offset + part.start, ret);
+	if (dirty)
+		return pme_steps_lead(ret, from, upper, x, bcache_kind);
+	r = lead_copied(from, upper, x, "the backing device", upper->bcache->backing, part.start,
+			ret);
 	if (r < 0)
 		return r;
 	step = &ret->items[ret->count - 1];
@@ -160,6 +153,33 @@ static int extent_up(const struct pme_dev *upper, const struct pme_bcache_map *m
 	step->owner = PME_OWNER_CACHE_COPY;
 	step->ends_if_copied = true;
 	return step->detail ? 0 : -ENOMEM;
+}
+
+/* A piece of the cache in one extent of this device. */
+static int extent_up(const struct pme_dev *upper, const struct pme_bcache_map *map,
+		     const struct pme_bcache_extent *extent, struct pme_range from,
+		     struct pme_steps *ret)
+{
+	uint64_t start = extent->range.start + (from.start - extent->place);
+	const struct pme_range device = {map->data_offset, upper->size};
+	const struct pme_range spans[] = {
+		{0, map->data_offset},
+		device,
+		{pme_range_end(device), UINT64_MAX - pme_range_end(device)},
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < PME_ARRAY_SIZE(spans); i++) {
+		struct pme_range part, piece;
+
+		if (!pme_range_intersect((struct pme_range){start, from.length}, spans[i], &part))
+			continue;
+		piece = (struct pme_range){from.start + (part.start - start), part.length};
+		r = i == 1 ? copy_up(upper, map, extent->dirty, piece, part, ret)
+			   : pme_steps_owner(ret, piece, bcache_kind, PME_OWNER_UNUSED,
+					     "outside of the data of %s", upper->name);
+	}
+	return r;
 }
 
 /* The device of @upper's set that has this number, or NULL. */
@@ -321,28 +341,33 @@ static int bcache_up(struct pme_stack *stack, const struct pme_dev *upper,
 			  : cache_up(stack, upper, map, lower, range, ret);
 }
 
+/* @piece: bytes of the backing device. */
 static int piece_down(const struct pme_dev *upper, const struct pme_bcache_map *map,
-		      const struct pme_bcache_extent *extent, struct pme_range from,
+		      const struct pme_bcache_extent *extent, struct pme_range piece,
 		      struct pme_steps *ret)
 {
+	struct pme_range from = {piece.start - map->data_offset, piece.length};
 	int r = 0;
 
 	if (extent)
 		r = pme_steps_lead(ret, from, map->cache,
-				   extent->place + (from.start - extent->range.start), bcache_kind);
+				   extent->place + (piece.start - extent->range.start),
+				   bcache_kind);
 	if (r < 0 || (extent && extent->dirty))
 		return r;
-	return pme_steps_lead(ret, from, upper->bcache->backing, map->data_offset + from.start,
-			      bcache_kind);
+	return pme_steps_lead(ret, from, upper->bcache->backing, piece.start, bcache_kind);
 }
 
 static int known_down(const struct pme_dev *upper, const struct pme_bcache_map *map,
 		      struct pme_range range, struct pme_steps *ret)
 {
 	const struct pme_bcache_extent *extent;
+	uint64_t at, end;
 	int r = 0;
 
-	for (uint64_t at = range.start, end = pme_range_end(range); r == 0 && at < end;) {
+	if (pme_add(map->data_offset, range.start, &at) < 0 || pme_add(at, range.length, &end) < 0)
+		return -EINVAL;
+	while (r == 0 && at < end) {
 		struct pme_range piece =
 			pme_bcache_piece(&map->extents, upper->bcache->id, at, end, &extent);
 
@@ -389,9 +414,10 @@ static char *bcache_explain(struct pme_stack *stack, const struct pme_dev *lower
 	if (!extent)
 		return pme_printf("no extent of %s holds this byte", upper->name);
 	return pme_printf("%" PRIu64 " - %" PRIu64 " (%s extent in the cache) + %" PRIu64
-			  " (its place in %s) = %" PRIu64,
+			  " (its place on %s) - %" PRIu64 " (data offset) = %" PRIu64,
 			  lower_start, extent->place, extent->dirty ? "dirty" : "clean",
-			  extent->range.start, upper->name, upper_start);
+			  extent->range.start, upper->bcache->backing->name, map->data_offset,
+			  upper_start);
 }
 
 const struct pme_layer pme_layer_bcache = {

@@ -306,10 +306,11 @@ static void machine_end(struct machine *m)
 	tree_done(&m->tree);
 }
 
-static const char list_text[] = "0:8 len 8 -> [0:200 gen 3] dirty\n"
-				"0:16 len 16 -> [0:64 gen 3]\n"
-				"1:0 len 8 -> [0:208 gen 1] dirty\n"
-				"5:0 len 8 -> [0:216 gen 1] dirty\n";
+/* From the start of the backing device: 16 sectors more than of its data. */
+static const char list_text[] = "0:24 len 8 -> [0:200 gen 3] dirty\n"
+				"0:32 len 16 -> [0:64 gen 3]\n"
+				"1:16 len 8 -> [0:208 gen 1] dirty\n"
+				"5:16 len 8 -> [0:216 gen 1] dirty\n";
 
 /* The only step for one sector; copied so that a test can look at it. */
 static struct pme_step one(struct machine *m, int upper, int lower, uint64_t sector,
@@ -475,22 +476,22 @@ static void test_offset(void **state)
 	machine_start(&m, list_text);
 	m.lowers[0]->size += SECTORS(100);
 	make_backing_super(supers[0], 24);
-	step = one(&m, 0, 0, 25, &steps);
+	step = one(&m, 0, 0, 50, &steps);
 	assert_ptr_equal(step.to, m.uppers[0]);
-	assert_int_equal(step.to_start, SECTORS(1));
+	assert_int_equal(step.to_start, SECTORS(26));
 	machine_end(&m);
 
 	machine_start(&m, list_text);
 	m.lowers[0]->size += SECTORS(100);
 	make_backing_super(supers[0], 1000);
-	step = one(&m, 0, 0, 25, &steps);
+	step = one(&m, 0, 0, 50, &steps);
 	assert_int_equal(step.certainty, PME_UNCERTAIN);
 	machine_end(&m);
 
 	machine_start(&m, list_text);
 	m.lowers[0]->size += SECTORS(100);
 	media_error = -EIO;
-	step = one(&m, 0, 0, 25, &steps);
+	step = one(&m, 0, 0, 50, &steps);
 	assert_int_equal(step.certainty, PME_UNCERTAIN);
 	machine_end(&m);
 }
