@@ -74,19 +74,23 @@ make_cached_lv()
 		quietly lvcreate -y -Wn -Zn -n lv-fast -L 320m "$stack_vg" "$D1"
 }
 
+# A volume that can do DAX, as on these disks, is only converted while it is not active.
 up_lvm-cachevol()
 {
-	make_cached_lv && quietly lvconvert -y --type cache --cachevol lv-fast --chunksize 32k \
-		--cachemode writeback "$stack_vg/$stack_lv" &&
+	make_cached_lv && quietly lvchange -an "$stack_vg/$stack_lv" &&
+		quietly lvconvert -y --type cache --cachevol lv-fast --chunksize 32k \
+			--cachemode writeback "$stack_vg/$stack_lv" &&
+		quietly lvchange -ay "$stack_vg/$stack_lv" &&
 		dmsetup message "$(lvm_name)" 0 migration_threshold 0
 }
 
 up_lvm-cachepool()
 {
-	make_cached_lv && quietly lvconvert -y --type cache-pool --chunksize 32k \
+	make_cached_lv && quietly lvchange -an "$stack_vg/$stack_lv" &&
+		quietly lvconvert -y --type cache-pool --chunksize 32k \
 		--poolmetadataspare n --cachemetadataformat 1 "$stack_vg/lv-fast" &&
 		quietly lvconvert -y --type cache --cachepool lv-fast --cachemode writeback \
-			"$stack_vg/$stack_lv" &&
+			"$stack_vg/$stack_lv" && quietly lvchange -ay "$stack_vg/$stack_lv" &&
 		dmsetup message "$(lvm_name)" 0 migration_threshold 0
 }
 
