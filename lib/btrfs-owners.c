@@ -48,29 +48,14 @@ int pme_btrfs_files_make(const struct pme_btrfs_state *state, dev_t shown,
 	return 0;
 }
 
-static struct pme_fs_owner *add_owner(struct pme_fs_result *result, struct pme_range range,
-				      enum pme_owner_kind kind)
-{
-	struct pme_fs_owner *owner = pme_fs_result_add(result);
-
-	if (!owner)
-		return NULL;
-	owner->range = range;
-	owner->kind = kind;
-	owner->certainty = kind == PME_OWNER_UNKNOWN ? PME_UNCERTAIN : PME_EXACT;
-	return owner;
-}
-
 int pme_btrfs_owners_unknown(const struct pme_range_list *ranges, const char *reason,
 			     struct pme_fs_result *ret)
 {
 	for (size_t i = 0; i < ranges->count; i++) {
-		struct pme_fs_owner *owner = add_owner(ret, ranges->items[i], PME_OWNER_UNKNOWN);
+		int r = pme_fs_result_unknown(ranges->items[i], reason, ret);
 
-		if (owner)
-			owner->reason = strdup(reason);
-		if (!owner || !owner->reason)
-			return -ENOMEM;
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -249,7 +234,8 @@ static int add_copies(const struct making *making, const struct pme_btrfs_piece 
 
 static int make_owner(const struct making *making, const struct pme_btrfs_piece *piece)
 {
-	struct pme_fs_owner *owner = add_owner(making->result, piece->range, kind_of(piece));
+	struct pme_fs_owner *owner =
+		pme_fs_result_add(making->result, piece->range, kind_of(piece));
 	bool failed = !owner;
 
 	if (failed)

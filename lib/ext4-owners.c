@@ -72,29 +72,6 @@ int pme_ext4_files_make(const struct pme_ext4_state *state, const struct pme_ext
 
 /* ---- owners ---- */
 
-static struct pme_fs_owner *add_owner(struct pme_fs_result *result, struct pme_range range,
-				      enum pme_owner_kind kind)
-{
-	struct pme_fs_owner *owner = pme_fs_result_add(result);
-
-	if (!owner)
-		return NULL;
-	owner->range = range;
-	owner->kind = kind;
-	owner->certainty = kind == PME_OWNER_UNKNOWN ? PME_UNCERTAIN : PME_EXACT;
-	return owner;
-}
-
-int pme_ext4_owners_unknown(struct pme_range range, const char *reason, struct pme_fs_result *ret)
-{
-	struct pme_fs_owner *owner = add_owner(ret, range, PME_OWNER_UNKNOWN);
-
-	if (!owner)
-		return -ENOMEM;
-	owner->reason = strdup(reason);
-	return owner->reason ? 0 : -ENOMEM;
-}
-
 /* An owner without an inode; takes @detail, NULL is -ENOMEM. */
 static int make_plain(const struct making *making, struct pme_range range, enum pme_owner_kind kind,
 		      char *detail)
@@ -104,7 +81,7 @@ static int make_plain(const struct making *making, struct pme_range range, enum 
 
 	if (!detail)
 		return -ENOMEM;
-	owner = add_owner(making->result, range, kind);
+	owner = pme_fs_result_add(making->result, range, kind);
 	if (!owner)
 		return -ENOMEM;
 	owner->detail = pme_take_ptr(owned);
@@ -196,7 +173,7 @@ static int make_lost(const struct making *making, const struct pme_ext4_piece *p
 		text = strdup(
 			"in use by the block bitmap, but no inode has it: it was given away or "
 			"freed while it was read, or the filesystem is damaged (e2fsck)");
-	return text ? pme_ext4_owners_unknown(piece->range, text, making->result) : -ENOMEM;
+	return text ? pme_fs_result_unknown(piece->range, text, making->result) : -ENOMEM;
 }
 
 static int make_no_bitmap(const struct making *making, const struct pme_ext4_piece *piece)
@@ -205,7 +182,7 @@ static int make_no_bitmap(const struct making *making, const struct pme_ext4_pie
 					       "says whether it is in use, cannot be read",
 					       piece->group);
 
-	return text ? pme_ext4_owners_unknown(piece->range, text, making->result) : -ENOMEM;
+	return text ? pme_fs_result_unknown(piece->range, text, making->result) : -ENOMEM;
 }
 
 static int make_rest(const struct making *making, const struct pme_ext4_piece *piece)
@@ -284,7 +261,7 @@ static int make_owned(const struct making *making, size_t at)
 	const struct pme_ext4_live *live = &state->inodes[i];
 	struct pme_fs_owner *owner;
 
-	owner = add_owner(making->result, piece->range, kind_of(making->geo, piece, live));
+	owner = pme_fs_result_add(making->result, piece->range, kind_of(making->geo, piece, live));
 	if (!owner)
 		return -ENOMEM;
 	owner->file = making->result->files[i];
@@ -304,7 +281,7 @@ static int make_piece(const struct making *making, size_t at)
 		return make_place(making, piece);
 	case PME_EXT4_FREE: {
 		struct pme_fs_owner *owner =
-			add_owner(making->result, piece->range, PME_OWNER_FREE);
+			pme_fs_result_add(making->result, piece->range, PME_OWNER_FREE);
 
 		return owner ? 0 : -ENOMEM;
 	}

@@ -16,7 +16,4 @@ int pme_ext4_files_make(const struct pme_ext4_state *state, const struct pme_ext
 int pme_ext4_owners_make(const struct pme_ext4_geo *geo, const struct pme_ext4_state *state,
 			 struct pme_fs_result *ret);
 
-/* An owner of kind unknown for @range. */
-int pme_ext4_owners_unknown(struct pme_range range, const char *reason, struct pme_fs_result *ret);
-
 #endif

@@ -22,11 +22,6 @@ struct pass {
 	struct pme_btrfs_view view;
 };
 
-static const char *subject_of(const struct pme_fs *fs)
-{
-	return fs->source ? fs->source : fs->main->name;
-}
-
 static void pass_close(struct pass *pass)
 {
 	pme_btrfs_view_done(&pass->view);
@@ -58,7 +53,7 @@ static int give_up_on(const struct pass *pass, struct pme_btrfs_state *state,
 			r = pme_names_doubt(result->files[i], "its links changed meanwhile");
 	}
 	if (r == 0)
-		pme_log_incomplete(pass->log, subject_of(pass->fs),
+		pme_log_incomplete(pass->log, pme_fs_subject(pass->fs),
 				   "the filesystem changed while it was read: %llu bytes stay "
 				   "unknown",
 				   (unsigned long long)bytes);
@@ -90,25 +85,6 @@ static int attempt(struct pass *pass, bool is_last, struct pme_fs_result *ret)
 	return r < 0 ? r : 1;
 }
 
-static void tell_unknown(const struct pass *pass, const struct pme_fs_result *result)
-{
-	size_t unknown = 0, unnamed = 0;
-
-	for (size_t i = 0; i < result->n_owners; i++)
-		unknown += result->owners[i].certainty == PME_UNCERTAIN;
-	for (size_t i = 0; i < result->n_files; i++)
-		unnamed += !result->files[i]->paths_complete;
-	if (unknown > 0)
-		pme_log_incomplete(pass->log, subject_of(pass->fs),
-				   "cannot tell the owner of %zu ranges: each has its own reason",
-				   unknown);
-	if (unnamed > 0)
-		pme_log_incomplete(pass->log, subject_of(pass->fs),
-				   "cannot find all names of %zu of %zu inodes: each has its own "
-				   "reason",
-				   unnamed, result->n_files);
-}
-
 static int run_pass(struct pass *pass, struct pme_fs_result *ret)
 {
 	int r = 0;
@@ -119,7 +95,7 @@ static int run_pass(struct pass *pass, struct pme_fs_result *ret)
 	}
 	if (r < 0)
 		return r;
-	tell_unknown(pass, ret);
+	pme_fs_result_tell(ret, pass->fs, pass->log);
 	return 0;
 }
 
@@ -142,7 +118,7 @@ static int resolve(const struct pme_topo *topo, const struct pme_fs *fs,
 	if (r == 0 || r == -ENOMEM)
 		return r;
 	pme_fs_result_done(ret);
-	pme_log_incomplete(log, subject_of(fs), "cannot map bytes to files: %s",
+	pme_log_incomplete(log, pme_fs_subject(fs), "cannot map bytes to files: %s",
 			   why ? why : strerror(-r));
 	return why ? pme_btrfs_owners_unknown(ranges, why, ret) : r;
 }

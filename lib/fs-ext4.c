@@ -35,11 +35,6 @@ struct pass {
 	struct pme_ext4_door door;
 };
 
-static const char *subject_of(const struct pme_fs *fs)
-{
-	return fs->source ? fs->source : fs->main->name;
-}
-
 static void pass_close(struct pass *pass)
 {
 	pme_ext4_geo_done(&pass->geo);
@@ -50,7 +45,7 @@ static void pass_close(struct pass *pass)
 
 static int refuse(const struct pass *pass, int error, const char *text)
 {
-	pme_log_incomplete(pass->log, subject_of(pass->fs), "%s: %s", text, strerror(-error));
+	pme_log_incomplete(pass->log, pme_fs_subject(pass->fs), "%s: %s", text, strerror(-error));
 	return error;
 }
 
@@ -90,7 +85,7 @@ static int open_all(struct pass *pass)
 	int r = pme_fs_enter(pass->topo->os, pass->fs, EXT4_SUPER_MAGIC, &pass->entry);
 
 	if (r < 0) {
-		pme_log_incomplete(pass->log, subject_of(pass->fs),
+		pme_log_incomplete(pass->log, pme_fs_subject(pass->fs),
 				   "cannot open the filesystem at any of its %zu mounts: %s",
 				   pass->fs->n_mounts,
 				   r == -EXDEV ? "others are mounted over them" : strerror(-r));
@@ -187,10 +182,10 @@ static int give_up_on(const struct pass *pass, struct pme_ext4_state *state,
 	int r = pme_ext4_state_reduce(&pass->geo, state, later, &changed);
 
 	for (size_t i = 0; r == 0 && i < changed.count; i++)
-		r = pme_ext4_owners_unknown(changed.items[i],
-					    "the filesystem changed these blocks while it was "
-					    "read: scan again",
-					    result);
+		r = pme_fs_result_unknown(changed.items[i],
+					  "the filesystem changed these blocks while it was "
+					  "read: scan again",
+					  result);
 	for (size_t i = 0; r == 0 && i < state->n_inodes; i++) {
 		const struct pme_ext4_live *old = &state->inodes[i];
 		size_t j = pme_ext4_state_find(later, old->disk.ino);
@@ -200,7 +195,7 @@ static int give_up_on(const struct pass *pass, struct pme_ext4_state *state,
 			r = pme_names_doubt(result->files[i], "its links changed meanwhile");
 	}
 	if (r == 0)
-		pme_log_incomplete(pass->log, subject_of(pass->fs),
+		pme_log_incomplete(pass->log, pme_fs_subject(pass->fs),
 				   "the filesystem changed while "
 				   "it was read: %" PRIu64 " bytes stay unknown",
 				   pme_range_list_bytes(&changed));
@@ -239,37 +234,6 @@ static int attempt(struct pass *pass, bool is_last, struct pme_fs_result *ret)
 	return r < 0 ? r : 1;
 }
 
-static int by_place(const void *a, const void *b)
-{
-	const struct pme_fs_owner *p = a, *q = b;
-	uint64_t inode_p = p->file ? p->file->inode : 0, inode_q = q->file ? q->file->inode : 0;
-
-	if (p->range.start != q->range.start)
-		return p->range.start < q->range.start ? -1 : 1;
-	if (inode_p != inode_q)
-		return inode_p < inode_q ? -1 : 1;
-	return p->file_start < q->file_start ? -1 : p->file_start > q->file_start;
-}
-
-static void tell_unknown(const struct pass *pass, const struct pme_fs_result *result)
-{
-	size_t unknown = 0, unnamed = 0;
-
-	for (size_t i = 0; i < result->n_owners; i++)
-		unknown += result->owners[i].kind == PME_OWNER_UNKNOWN;
-	for (size_t i = 0; i < result->n_files; i++)
-		unnamed += !result->files[i]->paths_complete;
-	if (unknown > 0)
-		pme_log_incomplete(pass->log, subject_of(pass->fs),
-				   "cannot tell the owner of %zu ranges: each has its own reason",
-				   unknown);
-	if (unnamed > 0)
-		pme_log_incomplete(pass->log, subject_of(pass->fs),
-				   "cannot find all names of %zu of %zu inodes: each has its own "
-				   "reason",
-				   unnamed, result->n_files);
-}
-
 static int run_pass(struct pass *pass, struct pme_fs_result *ret)
 {
 	int r = 0;
@@ -280,9 +244,8 @@ static int run_pass(struct pass *pass, struct pme_fs_result *ret)
 	}
 	if (r < 0)
 		return r;
-	if (ret->n_owners > 0)
-		qsort(ret->owners, ret->n_owners, sizeof(*ret->owners), by_place);
-	tell_unknown(pass, ret);
+	pme_fs_result_sort(ret);
+	pme_fs_result_tell(ret, pass->fs, pass->log);
 	return 0;
 }
 

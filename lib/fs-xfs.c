@@ -28,11 +28,6 @@ struct pass {
 	struct pme_xfs_internal internal;
 };
 
-static const char *subject_of(const struct pme_fs *fs)
-{
-	return fs->source ? fs->source : fs->main->name;
-}
-
 static void pass_close(struct pass *pass)
 {
 	pme_close_fd(&pass->view.fd);
@@ -42,7 +37,7 @@ static void pass_close(struct pass *pass)
 static int open_view(struct pass *pass)
 {
 	struct pme_xfs_view *view = &pass->view;
-	const char *subject = subject_of(pass->fs);
+	const char *subject = pme_fs_subject(pass->fs);
 	struct pme_fs_entry entry;
 	int r = pme_fs_enter(pass->topo->os, pass->fs, XFS_SUPER_MAGIC, &entry);
 
@@ -158,10 +153,10 @@ static int give_up_on(const struct pass *pass, struct pme_xfs_state *state,
 	int r = pme_xfs_state_reduce(&pass->view.geo, state, later, &changed);
 
 	for (size_t i = 0; r == 0 && i < changed.count; i++)
-		r = pme_xfs_owners_unknown(changed.items[i],
-					   "the filesystem changed these blocks while it was "
-					   "read: scan again",
-					   result);
+		r = pme_fs_result_unknown(changed.items[i],
+					  "the filesystem changed these blocks while it was "
+					  "read: scan again",
+					  result);
 	for (size_t i = 0; r == 0 && i < state->inodes.count; i++) {
 		const struct pme_xfs_inode *old = &state->inodes.items[i];
 		size_t j = pme_xfs_inodes_find(&later->inodes, old->ino);
@@ -171,7 +166,7 @@ static int give_up_on(const struct pass *pass, struct pme_xfs_state *state,
 			r = pme_names_doubt(result->files[i], "its links changed meanwhile");
 	}
 	if (r == 0)
-		pme_log_incomplete(pass->log, subject_of(pass->fs),
+		pme_log_incomplete(pass->log, pme_fs_subject(pass->fs),
 				   "the filesystem changed while "
 				   "it was read: %" PRIu64 " bytes stay unknown",
 				   pme_range_list_bytes(&changed));
@@ -204,37 +199,17 @@ static int attempt(struct pass *pass, bool is_last, struct pme_fs_result *ret)
 	return r < 0 ? r : 1;
 }
 
-static void tell_unknown(const struct pass *pass, const struct pme_fs_result *result)
-{
-	size_t unknown = 0, unnamed = 0;
-
-	for (size_t i = 0; i < result->n_owners; i++)
-		unknown += result->owners[i].kind == PME_OWNER_UNKNOWN;
-	for (size_t i = 0; i < result->n_files; i++)
-		unnamed += !result->files[i]->paths_complete;
-	if (unknown > 0)
-		pme_log_incomplete(pass->log, subject_of(pass->fs),
-				   "cannot tell the owner of %zu "
-				   "ranges: each has its own reason",
-				   unknown);
-	if (unnamed > 0)
-		pme_log_incomplete(pass->log, subject_of(pass->fs),
-				   "cannot find all names of %zu "
-				   "of %zu inodes: each has its own reason",
-				   unnamed, result->n_files);
-}
-
 /* Of a zoned XFS neither the keys nor the end are as we know them. */
 static int refuse_zoned(const struct pass *pass, struct pme_fs_result *ret)
 {
 	int r = 0;
 
-	pme_log_incomplete(pass->log, subject_of(pass->fs),
+	pme_log_incomplete(pass->log, pme_fs_subject(pass->fs),
 			   "cannot map bytes to files: zoned XFS is "
 			   "not supported");
 	for (size_t i = 0; r == 0 && i < pass->ranges->count; i++)
-		r = pme_xfs_owners_unknown(pass->ranges->items[i], "zoned XFS is not supported",
-					   ret);
+		r = pme_fs_result_unknown(pass->ranges->items[i], "zoned XFS is not supported",
+					  ret);
 	return r;
 }
 
@@ -251,7 +226,7 @@ static int run_pass(struct pass *pass, struct pme_fs_result *ret)
 	if (r < 0)
 		return r;
 	pme_fs_result_sort(ret);
-	tell_unknown(pass, ret);
+	pme_fs_result_tell(ret, pass->fs, pass->log);
 	return 0;
 }
 
@@ -265,7 +240,7 @@ static int doubt_option(const struct pme_fs *fs, const struct pme_range_list *ra
 	for (size_t i = 0; r == 0 && i < ranges->count; i++) {
 		struct pme_fs_owner *owner;
 
-		r = pme_xfs_owners_unknown(
+		r = pme_fs_result_unknown(
 			ranges->items[i],
 			foreign ? "named in the mount options of an XFS, but the filesystem does "
 				  "not know this device"
@@ -302,7 +277,7 @@ static int resolve(const struct pme_topo *topo, const struct pme_fs *fs,
 	if (r == 0)
 		return 0;
 	pme_fs_result_done(ret);
-	pme_log_incomplete(log, subject_of(fs), "cannot map bytes to files: %s", strerror(-r));
+	pme_log_incomplete(log, pme_fs_subject(fs), "cannot map bytes to files: %s", strerror(-r));
 	if (fs->role != PME_FS_DATA && r != -ENOMEM)
 		return doubt_option(fs, ranges, r, ret);
 	return r;

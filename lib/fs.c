@@ -7,11 +7,7 @@
 #include <string.h>
 
 static const struct pme_fs_kind *const kinds[] = {
-	&pme_fs_btrfs,
-	&pme_fs_xfs,
-	&pme_fs_ext2,
-	&pme_fs_ext3,
-	&pme_fs_ext4,
+	&pme_fs_btrfs, &pme_fs_xfs, &pme_fs_ext2, &pme_fs_ext3, &pme_fs_ext4,
 };
 
 const struct pme_fs_kind *pme_fs_kind_of(const char *type)
@@ -86,7 +82,13 @@ void pme_fs_done(struct pme_fs *fs)
 	*fs = (struct pme_fs){0};
 }
 
-struct pme_fs_owner *pme_fs_result_add(struct pme_fs_result *result)
+const char *pme_fs_subject(const struct pme_fs *fs)
+{
+	return fs->source ? fs->source : fs->main->name;
+}
+
+struct pme_fs_owner *pme_fs_result_add(struct pme_fs_result *result, struct pme_range range,
+				       enum pme_owner_kind kind)
 {
 	struct pme_fs_owner *owner;
 
@@ -94,8 +96,22 @@ struct pme_fs_owner *pme_fs_result_add(struct pme_fs_result *result)
 		     sizeof(*result->owners)) < 0)
 		return NULL;
 	owner = &result->owners[result->n_owners++];
-	*owner = (struct pme_fs_owner){0};
+	*owner = (struct pme_fs_owner){
+		.range = range,
+		.kind = kind,
+		.certainty = kind == PME_OWNER_UNKNOWN ? PME_UNCERTAIN : PME_EXACT,
+	};
 	return owner;
+}
+
+int pme_fs_result_unknown(struct pme_range range, const char *reason, struct pme_fs_result *ret)
+{
+	struct pme_fs_owner *owner = pme_fs_result_add(ret, range, PME_OWNER_UNKNOWN);
+
+	if (!owner)
+		return -ENOMEM;
+	owner->reason = strdup(reason);
+	return owner->reason ? 0 : -ENOMEM;
 }
 
 static int by_place(const void *a, const void *b)
@@ -114,6 +130,26 @@ void pme_fs_result_sort(struct pme_fs_result *result)
 {
 	if (result->n_owners > 1)
 		qsort(result->owners, result->n_owners, sizeof(*result->owners), by_place);
+}
+
+void pme_fs_result_tell(const struct pme_fs_result *result, const struct pme_fs *fs,
+			struct pme_log *log)
+{
+	size_t unknown = 0, unnamed = 0;
+
+	for (size_t i = 0; i < result->n_owners; i++)
+		unknown += result->owners[i].certainty == PME_UNCERTAIN;
+	for (size_t i = 0; i < result->n_files; i++)
+		unnamed += !result->files[i]->paths_complete;
+	if (unknown > 0)
+		pme_log_incomplete(log, pme_fs_subject(fs),
+				   "cannot tell the owner of %zu ranges: each has its own reason",
+				   unknown);
+	if (unnamed > 0)
+		pme_log_incomplete(log, pme_fs_subject(fs),
+				   "cannot find all names of %zu of %zu inodes: each has its own "
+				   "reason",
+				   unnamed, result->n_files);
 }
 
 void pme_fs_owner_done(struct pme_fs_owner *owner)

@@ -73,10 +73,22 @@ const struct pme_fs_kind *pme_fs_kind_of(const char *type);
 int pme_fs_of(const struct pme_topo *topo, const struct pme_dev *dev, struct pme_fs *ret);
 void pme_fs_done(struct pme_fs *fs);
 
-/* A new zeroed owner at the end of @result (valid until the next call), or NULL. */
-struct pme_fs_owner *pme_fs_result_add(struct pme_fs_result *result);
-/* By place, inode, byte of the file. */
+/* How messages call it: as it was mounted, else the name of its main device. */
+const char *pme_fs_subject(const struct pme_fs *fs);
+
+/*
+ * A new owner of @range at the end of @result (valid until the next call), or NULL: exact, but for
+ * one of kind unknown.
+ */
+struct pme_fs_owner *pme_fs_result_add(struct pme_fs_result *result, struct pme_range range,
+				       enum pme_owner_kind kind);
+/* An owner of kind unknown; 0 or -ENOMEM. */
+int pme_fs_result_unknown(struct pme_range range, const char *reason, struct pme_fs_result *ret);
+/* Owners by place, inode and byte of the file. */
 void pme_fs_result_sort(struct pme_fs_result *result);
+/* Say in @log how many owners and names are not known. */
+void pme_fs_result_tell(const struct pme_fs_result *result, const struct pme_fs *fs,
+			struct pme_log *log);
 void pme_fs_owner_done(struct pme_fs_owner *owner);
 void pme_fs_result_done(struct pme_fs_result *result);
 

@@ -10,7 +10,7 @@
 static struct pme_fs_owner *add_part(const struct pme_fs_owner *owner, struct pme_range part,
 				     struct pme_fs_result *result)
 {
-	struct pme_fs_owner *added = pme_fs_result_add(result);
+	struct pme_fs_owner *added = pme_fs_result_add(result, part, owner->kind);
 
 	if (!added)
 		return NULL;

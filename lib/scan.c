@@ -63,16 +63,10 @@ static int answer_unknown(struct pme_reached_fs *reached, const char *reason)
 {
 	pme_fs_result_done(&reached->result);
 	for (size_t i = 0; i < reached->ranges.count; i++) {
-		struct pme_fs_owner *owner = pme_fs_result_add(&reached->result);
+		int r = pme_fs_result_unknown(reached->ranges.items[i], reason, &reached->result);
 
-		if (!owner)
-			return -ENOMEM;
-		owner->range = reached->ranges.items[i];
-		owner->kind = PME_OWNER_UNKNOWN;
-		owner->certainty = PME_UNCERTAIN;
-		owner->reason = strdup(reason);
-		if (!owner->reason)
-			return -ENOMEM;
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

@@ -84,29 +84,6 @@ int pme_xfs_files_make(const struct pme_xfs_state *state, dev_t devno, struct pm
 	return 0;
 }
 
-static struct pme_fs_owner *add_owner(struct pme_fs_result *result, struct pme_range range,
-				      enum pme_owner_kind kind)
-{
-	struct pme_fs_owner *owner = pme_fs_result_add(result);
-
-	if (!owner)
-		return NULL;
-	owner->range = range;
-	owner->kind = kind;
-	owner->certainty = kind == PME_OWNER_UNKNOWN ? PME_UNCERTAIN : PME_EXACT;
-	return owner;
-}
-
-int pme_xfs_owners_unknown(struct pme_range range, const char *reason, struct pme_fs_result *ret)
-{
-	struct pme_fs_owner *owner = add_owner(ret, range, PME_OWNER_UNKNOWN);
-
-	if (!owner)
-		return -ENOMEM;
-	owner->reason = strdup(reason);
-	return owner->reason ? 0 : -ENOMEM;
-}
-
 static char *describe_header(uint32_t ag, uint64_t sector)
 {
 	if (sector >= PME_ARRAY_SIZE(headers))
@@ -130,8 +107,8 @@ static int make_headers(const struct making *making, const struct pme_xfs_piece 
 		struct pme_fs_owner *owner;
 
 		next = sector < PME_ARRAY_SIZE(headers) ? pme_min(next, end) : end;
-		owner = add_owner(making->result, (struct pme_range){at, next - at},
-				  PME_OWNER_FS_METADATA);
+		owner = pme_fs_result_add(making->result, (struct pme_range){at, next - at},
+					  PME_OWNER_FS_METADATA);
 		if (!owner)
 			return -ENOMEM;
 		owner->detail = describe_header(ag, sector);
@@ -179,12 +156,12 @@ static int make_unmapped(const struct making *making, const struct pme_xfs_piece
 				   : "in use, maybe as metadata (this XFS has no reverse map)";
 
 	if (!making->state->swept)
-		return pme_xfs_owners_unknown(piece->range, NEEDS_PRIVILEGE, making->result);
+		return pme_fs_result_unknown(piece->range, NEEDS_PRIVILEGE, making->result);
 	text = unread == 0
 		       ? pme_printf("%s, but no file maps it", what)
 		       : pme_printf("%s, by none of the files that can be asked, and %zu cannot",
 				    what, unread);
-	return text ? pme_xfs_owners_unknown(piece->range, text, making->result) : -ENOMEM;
+	return text ? pme_fs_result_unknown(piece->range, text, making->result) : -ENOMEM;
 }
 
 static int make_unknown(const struct making *making, const struct pme_xfs_piece *piece)
@@ -195,7 +172,7 @@ static int make_unknown(const struct making *making, const struct pme_xfs_piece 
 		return make_unmapped(making, piece);
 	text = pme_printf("special owner %#" PRIx64 " of XFS is not known to this program",
 			  piece->owner);
-	return text ? pme_xfs_owners_unknown(piece->range, text, making->result) : -ENOMEM;
+	return text ? pme_fs_result_unknown(piece->range, text, making->result) : -ENOMEM;
 }
 
 static int make_special(const struct making *making, const struct pme_xfs_piece *piece)
@@ -208,7 +185,7 @@ static int make_special(const struct making *making, const struct pme_xfs_piece 
 		return make_headers(making, piece);
 	if (!special)
 		return make_unknown(making, piece);
-	owner = add_owner(making->result, piece->range, special->kind);
+	owner = pme_fs_result_add(making->result, piece->range, special->kind);
 	if (!owner)
 		return -ENOMEM;
 	if (piece->owner == XFS_FMR_OWN_LOG && making->view->role == PME_FS_LOG)
@@ -288,7 +265,8 @@ static int make_inode(const struct making *making, const struct pme_xfs_piece *p
 {
 	size_t i = pme_xfs_inodes_find(&making->state->inodes, piece->owner);
 	const struct pme_xfs_inode *inode = &making->state->inodes.items[i];
-	struct pme_fs_owner *owner = add_owner(making->result, piece->range, kind_of(piece, inode));
+	struct pme_fs_owner *owner =
+		pme_fs_result_add(making->result, piece->range, kind_of(piece, inode));
 	int r;
 
 	if (!owner)

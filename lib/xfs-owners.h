@@ -18,7 +18,4 @@ int pme_xfs_files_make(const struct pme_xfs_state *state, dev_t devno, struct pm
 int pme_xfs_owners_make(const struct pme_xfs_view *view, const struct pme_xfs_internal *internal,
 			const struct pme_xfs_state *state, struct pme_fs_result *ret);
 
-/* An owner of kind unknown for @range. */
-int pme_xfs_owners_unknown(struct pme_range range, const char *reason, struct pme_fs_result *ret);
-
 #endif

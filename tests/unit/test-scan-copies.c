@@ -39,11 +39,10 @@ static struct pme_fs_owner *add_owner(const struct machine *m, struct pme_fs_res
 				      struct pme_file *file, uint64_t start, uint64_t length,
 				      uint64_t copy)
 {
-	struct pme_fs_owner *owner = pme_fs_result_add(result);
+	const struct pme_range range = {SECTORS(start), SECTORS(length)};
+	struct pme_fs_owner *owner = pme_fs_result_add(result, range, PME_OWNER_FILE_DATA);
 
 	assert_non_null(owner);
-	owner->range = (struct pme_range){SECTORS(start), SECTORS(length)};
-	owner->kind = PME_OWNER_FILE_DATA;
 	owner->file = file;
 	owner->has_file_start = true;
 	owner->file_start = 4096;
@@ -130,10 +129,9 @@ static void without_copies_nothing_changes(void **state)
 {
 	struct machine *m = *state;
 	struct pme_fs_result result = {0};
-	struct pme_fs_owner *owner = pme_fs_result_add(&result);
+	const struct pme_range range = {512, 512};
+	struct pme_fs_owner *owner = pme_fs_result_add(&result, range, PME_OWNER_FILE_DATA);
 
-	owner->range = (struct pme_range){512, 512};
-	owner->certainty = PME_EXACT;
 	assert_int_equal(pme_scan_judge_copies(&m->snap.stack, &result), 0);
 	assert_int_equal(result.n_owners, 1);
 	assert_ptr_equal(&result.owners[0], owner);
