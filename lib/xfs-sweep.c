@@ -30,16 +30,6 @@ struct forks {
 	bool data, attr;
 };
 
-/* How to ask for a fork, and what GETFSMAP would say of its blocks. */
-static const struct fork {
-	size_t in_forks; /* where struct forks has it */
-	int32_t iflags;
-	uint32_t flags;
-} fork_table[] = {
-	{offsetof(struct forks, data), BMV_IF_PREALLOC | BMV_IF_DELALLOC, 0},
-	{offsetof(struct forks, attr), BMV_IF_ATTRFORK, FMR_OF_ATTR_FORK},
-};
-
 static void sweep_done(struct sweep *sweep)
 {
 	free(sweep->req);
@@ -93,23 +83,25 @@ int pme_xfs_sweep_extents(const struct getbmapx *map, size_t room, const struct 
 	return r;
 }
 
-/* Without writing back what is not allocated yet: that has no place on the device. */
-static int read_fork(struct sweep *sweep, int fd, uint64_t ino, const struct fork *fork)
+/*
+ * Records as @like.  Without writing back what is not allocated yet: that has no place on the
+ * device.
+ */
+static int read_fork(struct sweep *sweep, int fd, int32_t iflags, const struct fsmap *like)
 {
 	struct getbmapx *map = sweep->map;
-	const struct fsmap like = {.fmr_owner = ino, .fmr_flags = fork->flags};
 
 	map[0] = (struct getbmapx){
 		.bmv_length = INT64_MAX / (int64_t)MAP_UNIT,
 		.bmv_count = MAP_RECORDS + 1,
-		.bmv_iflags = fork->iflags | BMV_IF_NO_HOLES,
+		.bmv_iflags = iflags | BMV_IF_NO_HOLES,
 	};
 	for (;;) {
 		int64_t from = map[0].bmv_offset;
 		int r = pme_os_ioctl(fd, XFS_IOC_GETBMAPX, map);
 
 		if (r == 0)
-			r = pme_xfs_sweep_extents(map, MAP_RECORDS, &like, sweep->scope->ranges,
+			r = pme_xfs_sweep_extents(map, MAP_RECORDS, like, sweep->scope->ranges,
 						  &sweep->swept->records);
 		if (r < 0)
 			return r;
@@ -122,11 +114,14 @@ static int read_fork(struct sweep *sweep, int fd, uint64_t ino, const struct for
 
 static int read_forks(struct sweep *sweep, int fd, uint64_t ino, const struct forks *forks)
 {
+	const struct fsmap data = {.fmr_owner = ino};
+	const struct fsmap attr = {.fmr_owner = ino, .fmr_flags = FMR_OF_ATTR_FORK};
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < PME_ARRAY_SIZE(fork_table); i++)
-		if (*(const bool *)((const char *)forks + fork_table[i].in_forks))
-			r = read_fork(sweep, fd, ino, &fork_table[i]);
+	if (forks->data)
+		r = read_fork(sweep, fd, BMV_IF_PREALLOC | BMV_IF_DELALLOC, &data);
+	if (r == 0 && forks->attr)
+		r = read_fork(sweep, fd, BMV_IF_ATTRFORK, &attr);
 	return r;
 }
 
