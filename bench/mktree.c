@@ -6,16 +6,20 @@
  * FILES files of 1 to 4 blocks, 100 to a directory, 100 directories to a directory above.  Each
  * directory is filled to 60 %, the rest comes in random order over all of them, then 10 % are
  * removed and made again.  Then hard links (1 %), reflinked copies (5 %; a tenth of them share a
- * single block only) and one large file of EXTENTS extents (a fifth of FILES).
+ * single block only; none where the filesystem has no reflink) and one large file of EXTENTS
+ * extents (a fifth of FILES; what the filesystem made of it is printed).
  *
  * The surprise: the large file is written in STRIDE passes, each of every STRIDE-th block.
  * Neighbours in the file are then not neighbours on the disk, and every block is an extent.  XFS
  * keeps a place for what is missing between two writes when the gap is at most four times as long
- * as a write (XFS_ALLOC_GAP_UNITS), so that a smaller stride would give one long extent.
+ * as a write (XFS_ALLOC_GAP_UNITS), so that a smaller stride would give one long extent.  ext4
+ * keeps all places of a file that grows: there the extents come from holes.
  */
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -45,7 +49,7 @@ struct tree {
 	size_t block;
 	char *data; /* BLOCKS_MAX blocks */
 	/* what was made */
-	uint64_t dirs, links, copies, partial, blocks;
+	uint64_t dirs, links, copies, partial, blocks, large;
 };
 
 /* splitmix64 (Steele, Lea, Flood 2014). */
@@ -208,6 +212,15 @@ static int share_block(struct tree *tree, int to, int from, uint64_t id)
 	return ioctl(to, FICLONERANGE, &range);
 }
 
+/* The filesystem has no reflink: the first one tells. */
+static void undo_copy(struct tree *tree, const char *name)
+{
+	if (unlinkat(tree->root, name, 0) < 0)
+		err(1, "%s", name);
+	tree->partial = 0;
+	tree->blocks--;
+}
+
 static void make_copies(struct tree *tree)
 {
 	for (uint64_t i = 0; i < tree->files / COPIED; i++) {
@@ -221,6 +234,12 @@ static void make_copies(struct tree *tree)
 		file_name(tree, 'c', random_dir(tree), i, new);
 		to = create(tree, new);
 		r = i % COPIED_PARTLY ? ioctl(to, FICLONE, from) : share_block(tree, to, from, i);
+		if (r < 0 && errno == EOPNOTSUPP && i == 0) {
+			close(from);
+			close(to);
+			undo_copy(tree, new);
+			return;
+		}
 		if (r < 0)
 			err(1, "%s: cannot share blocks", new);
 		close(from);
@@ -233,6 +252,28 @@ static void sync_all(const struct tree *tree)
 {
 	if (syncfs(tree->root) < 0)
 		err(1, "syncfs");
+}
+
+static uint64_t count_extents(int fd)
+{
+	struct fiemap map = {.fm_length = FIEMAP_MAX_OFFSET};
+
+	if (ioctl(fd, FS_IOC_FIEMAP, &map) < 0)
+		err(1, "FS_IOC_FIEMAP");
+	return map.fm_mapped_extents;
+}
+
+/* Twice as long, with a hole in each second block: no filesystem makes one extent of that. */
+static void make_holes(struct tree *tree, int fd)
+{
+	for (uint64_t i = tree->extents; i < 2 * tree->extents; i++)
+		write_blocks(tree, fd, UINT64_MAX, i, 1);
+	if (fdatasync(fd) < 0)
+		err(1, "large");
+	for (uint64_t i = 0; i < tree->extents; i++)
+		if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			      (off_t)((2 * i + 1) * tree->block), (off_t)tree->block) < 0)
+			err(1, "large: cannot make a hole");
 }
 
 static void make_large(struct tree *tree)
@@ -250,6 +291,9 @@ static void make_large(struct tree *tree)
 		if (fdatasync(fd) < 0)
 			err(1, "large");
 	}
+	if (count_extents(fd) < tree->extents)
+		make_holes(tree, fd);
+	tree->large = count_extents(fd);
 	close(fd);
 }
 
@@ -260,7 +304,7 @@ static void tell(const struct tree *tree, time_t start)
 	       ", \"of_these_one_block_only\": %" PRIu64 ", \"large_file_extents\": %" PRIu64
 	       ", \"bytes_written\": %" PRIu64 ", \"seconds\": %lld}\n",
 	       tree->seed, tree->files, tree->dirs, tree->links, tree->copies, tree->partial,
-	       tree->extents, tree->blocks * tree->block, (long long)(time(NULL) - start));
+	       tree->large, tree->blocks * tree->block, (long long)(time(NULL) - start));
 }
 
 static void make_tree(struct tree *tree, const char *folder)

@@ -17,19 +17,35 @@
 enum cli_option {
 	CLI_RANGES = 1,	   /* --range, --badblocks, --block-size */
 	CLI_UNHEALTHY = 2, /* -x */
+	CLI_EVENTS = 4,	   /* --since, --until, --type, --severity, --follow, --limit */
+	CLI_HEALTH = 8,	   /* --health */
+	CLI_PROTECT = 16,  /* --replica, --keep, --every, --rate, --purge */
+	CLI_REPAIR = 32,   /* --apply, --from, --accept-unproven, --give-up, --in-place, --resume */
+	CLI_FORCE = 64,	   /* --force */
+	CLI_DRY_RUN = 128, /* --dry-run */
+	CLI_DEADLINE = 256, /* --deadline */
 };
 
 struct cli {
 	int argc;
 	char **argv;
 	const struct pme_os *os;
-	bool json, quiet, color, unhealthy;
+	bool json, quiet, color, unhealthy, health, force, dry_run;
 	int verbose;
 	char **ranges, **lists; /* of --range and --badblocks; strings borrowed from argv */
 	size_t n_ranges, alloc_ranges, n_lists, alloc_lists;
 	uint64_t block_size;
+	const char *since, *until, *type, *severity, *limit; /* as given, or NULL */
+	bool follow;
+	const char *replica, *keep, *every, *rate; /* as given, or NULL */
+	bool purge;
+	const char *from, *give_up; /* as given, or NULL */
+	bool apply, accept_unproven, in_place, resume;
 	char **args; /* what is left: selectors, files */
 	size_t n_args;
+	uint64_t deadline; /* nanoseconds that are given; UINT64_MAX: no end */
+	bool lines, bar;   /* --progress; a bar stands on the terminal */
+	struct pme_progress progress;
 	struct pme_log log;
 	int exit_status; /* PME_EXIT_* */
 };
@@ -50,7 +66,18 @@ struct cmd {
 	void (*text)(const struct cli *cli, struct json_object *doc);
 };
 
-extern const struct cmd cmd_status, cmd_list, cmd_scan, cmd_explain, cmd_where;
+extern const struct cmd cmd_status, cmd_list, cmd_scan, cmd_explain, cmd_where, cmd_events,
+	cmd_simulate, cmd_config, cmd_metrics, cmd_protect, cmd_repair, cmd_quarantine, cmd_clear,
+	cmd_scrub, cmd_doctor;
+
+/*
+ * Where the store is, by the configuration, or by default when that has errors; allocated, NULL
+ * without memory.
+ */
+char *cli_store_path(const struct cli *cli);
+
+/* The document that needs no memory: 0, or -EIO. */
+int cli_print_failure(int error, int exit_status);
 
 /* Arguments of a scan as the command line has them. */
 struct pme_scan_args cli_scan_args(const struct cli *cli);

@@ -94,9 +94,10 @@ static void explain_text(const struct cli *cli, struct json_object *doc)
 const struct cmd cmd_explain = {
 	.name = "explain",
 	.format = "pmemctl.explain",
-	.usage = "DEV:START[+LEN]…",
+	.usage = "[--deadline TIME] DEV:START[+LEN]…",
 	.summary = "the address arithmetic of a place, step by step, from DIMM to file",
-	.help = "",
+	.help = "\n  --deadline TIME  answer after this time with what is known then\n",
+	.options = CLI_DEADLINE,
 	.min_args = 1,
 	.max_args = SIZE_MAX,
 	.run = run_explain,

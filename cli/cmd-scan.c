@@ -3,7 +3,14 @@
  * pmemctl scan: bad ranges -> findings.
  */
 #include "cli.h"
+#include "list.h"
 #include "text.h"
+
+static void empty_scan(struct json_object *doc)
+{
+	pme_scan_json_empty(doc);
+	pme_list_json_empty(doc);
+}
 
 static int run_scan(struct cli *cli, struct json_object *doc)
 {
@@ -13,9 +20,10 @@ static int run_scan(struct cli *cli, struct json_object *doc)
 
 	if (r == 0) {
 		pme_scan_json(&scan, doc);
+		pme_list_json(&scan, doc);
 		cli->exit_status = pme_scan_exit(&scan, &cli->log);
 	} else {
-		pme_scan_json_empty(doc);
+		empty_scan(doc);
 	}
 	pme_scan_done(&scan);
 	return r;
@@ -30,7 +38,8 @@ static void scan_text(const struct cli *cli, struct json_object *doc)
 const struct cmd cmd_scan = {
 	.name = "scan",
 	.format = "pmemctl.scan",
-	.usage = "[SEL…] [--range DEV:START+LEN]… [--badblocks FILE:DEV]… [--block-size BYTES]",
+	.usage = "[SEL…] [--range DEV:START+LEN]… [--badblocks FILE:DEV]… [--block-size BYTES]"
+		 " [--deadline TIME]",
 	.summary = "map bad ranges to the files, metadata and processes that they hit",
 	.help = "\n"
 		"      --range DEV:START+LEN  ask about these bytes of any block device, bad or "
@@ -38,10 +47,11 @@ const struct cmd cmd_scan = {
 		"                             (suffixes: s sectors, k, m, g, t)\n"
 		"      --badblocks FILE:DEV   the same for a list: lines \"SECTOR COUNT\", or one\n"
 		"                             block number per line as badblocks(8) prints\n"
-		"      --block-size BYTES     unit of a list with one number per line (1024)\n",
-	.options = CLI_RANGES,
+		"      --block-size BYTES     unit of a list with one number per line (1024)\n"
+		"      --deadline TIME        answer after this time with what is known then\n",
+	.options = CLI_RANGES | CLI_DEADLINE,
 	.max_args = SIZE_MAX,
 	.run = run_scan,
-	.empty = pme_scan_json_empty,
+	.empty = empty_scan,
 	.text = scan_text,
 };

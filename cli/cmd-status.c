@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "history.h"
 #include "text.h"
 
 #define FILES_SHOWN 10 /* without -v */
@@ -15,6 +16,7 @@ static void empty_status(struct json_object *doc)
 {
 	pme_status_json_empty(doc);
 	pme_scan_json_empty(doc);
+	history_json_empty(doc);
 }
 
 static int run_status(struct cli *cli, struct json_object *doc)
@@ -26,6 +28,8 @@ static int run_status(struct cli *cli, struct json_object *doc)
 	if (r == 0) {
 		pme_status_json(&scan, &cli->log, cli->unhealthy, doc);
 		pme_scan_json(&scan, doc);
+		history_json(cli, doc);
+		history_note_unfinished(cli);
 		cli->exit_status = pme_scan_exit(&scan, &cli->log);
 	} else {
 		empty_status(doc);
@@ -151,11 +155,13 @@ static void status_text(const struct cli *cli, struct json_object *doc)
 	printf("%s\n", pme_json_get_text(doc, "status"));
 	if (!healthy) {
 		label("action");
-		printf("%s\n", pme_json_get_text(doc, "action"));
+		text_name(pme_json_get_text(doc, "action"));
+		printf("\n");
 	}
 	label("scan");
 	printf("%s: ", pme_json_get_text(doc, "time"));
 	text_summary(cli, doc);
+	history_text(cli, doc);
 	if (pme_json_count(tree) > 0) {
 		printf("  config:\n\n");
 		tree_text(cli, tree, 0, name_width(tree, 0));
@@ -169,10 +175,11 @@ static void status_text(const struct cli *cli, struct json_object *doc)
 const struct cmd cmd_status = {
 	.name = "status",
 	.format = "pmemctl.status",
-	.usage = "[-x] [-v] [SEL…]",
+	.usage = "[-x] [-v] [--deadline TIME] [SEL…]",
 	.summary = "one screen: state, what happened, what to do, devices, affected files",
-	.help = "\n  -x, --unhealthy  only what is not healthy\n",
-	.options = CLI_UNHEALTHY,
+	.help = "\n  -x, --unhealthy  only what is not healthy\n"
+		"      --deadline TIME  answer after this time with what is known then\n",
+	.options = CLI_UNHEALTHY | CLI_DEADLINE,
 	.max_args = SIZE_MAX,
 	.run = run_status,
 	.empty = empty_status,

@@ -23,16 +23,34 @@ static void via_text(struct json_object *via)
 	}
 }
 
+/* With the part of the compressed bytes that lies here, when it is not all of them. */
+static void coding_text(struct json_object *coding)
+{
+	struct json_object *part = pme_json_get(coding, "range");
+	uint64_t start = pme_json_get_number(part, "start");
+	uint64_t length = pme_json_get_number(part, "length");
+	uint64_t size = pme_json_get_number(coding, "size");
+
+	if (!coding)
+		return;
+	printf(", compressed (%s) as %llu bytes", pme_json_get_text(coding, "method"),
+	       (unsigned long long)size);
+	if (length != size)
+		printf(", here %llu to %llu of them", (unsigned long long)start,
+		       (unsigned long long)(start + length - 1));
+}
+
 static void piece_text(struct json_object *piece)
 {
 	struct json_object *range = pme_json_get(piece, "range");
 	uint64_t start = pme_json_get_number(range, "start");
 	const char *reason = pme_json_get_text(piece, "reason");
 
-	printf("  bytes %llu to %llu: %s%s\n", (unsigned long long)start,
+	printf("  bytes %llu to %llu: %s", (unsigned long long)start,
 	       (unsigned long long)(start + pme_json_get_number(range, "length") - 1),
-	       pme_json_get_text(piece, "state"),
-	       pme_json_get_bool(piece, "shared") ? ", shared with other files" : "");
+	       pme_json_get_text(piece, "state"));
+	coding_text(pme_json_get(piece, "compressed"));
+	printf("%s\n", pme_json_get_bool(piece, "shared") ? ", shared with other files" : "");
 	via_text(pme_json_get(piece, "via"));
 	if (*reason)
 		printf("      unknown: %s\n", reason);
@@ -51,12 +69,15 @@ static void where_text(const struct cli *cli, struct json_object *doc)
 {
 	struct json_object *file = pme_json_get(doc, "file");
 	struct json_object *pieces = pme_json_get(doc, "pieces");
+	const char *vault = pme_json_get_text(file, "vault");
 
 	if (!file)
 		return;
 	text_path(file);
-	printf(": inode %llu, %llu bytes\n", (unsigned long long)pme_json_get_number(file, "inode"),
-	       (unsigned long long)pme_json_get_number(file, "size"));
+	printf(": inode %llu, %llu bytes%s%s\n",
+	       (unsigned long long)pme_json_get_number(file, "inode"),
+	       (unsigned long long)pme_json_get_number(file, "size"),
+	       *vault ? ", of pmemctl itself: " : "", vault);
 	for (size_t i = 0; i < pme_json_count(pieces); i++)
 		piece_text(pme_json_at(pieces, i));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * pmemctl: options, the table of commands, and the frame that every command runs in.
+ * pmemctl: the table of commands, and the frame that every command runs in.
  *
  * The surprise: --json is looked for before anything is parsed, so that even a usage error is
  * answered with a document.
@@ -9,37 +9,15 @@
 #include <string.h>
 
 #include "cli.h"
+#include "options.h"
+#include "progress-bar.h"
 #include "text.h"
 
 static const struct cmd *const commands[] = {
-	&cmd_status, &cmd_list, &cmd_scan, &cmd_explain, &cmd_where,
+	&cmd_status, &cmd_list,	      &cmd_scan,   &cmd_explain, &cmd_where,
+	&cmd_events, &cmd_simulate,   &cmd_config, &cmd_metrics, &cmd_protect,
+	&cmd_repair, &cmd_quarantine, &cmd_clear,  &cmd_scrub,	 &cmd_doctor,
 };
-
-enum {
-	OPT_VERSION = 256,
-	OPT_NO_COLOR,
-	OPT_RANGE,
-	OPT_BADBLOCKS,
-	OPT_BLOCK_SIZE,
-};
-
-static const char short_options[] = "+:jqvxh";
-static const struct option long_options[] = {
-	{"json", no_argument, NULL, 'j'},
-	{"quiet", no_argument, NULL, 'q'},
-	{"verbose", no_argument, NULL, 'v'},
-	{"no-color", no_argument, NULL, OPT_NO_COLOR},
-	{"help", no_argument, NULL, 'h'},
-	{"version", no_argument, NULL, OPT_VERSION},
-	{"unhealthy", no_argument, NULL, 'x'},
-	{"range", required_argument, NULL, OPT_RANGE},
-	{"badblocks", required_argument, NULL, OPT_BADBLOCKS},
-	{"block-size", required_argument, NULL, OPT_BLOCK_SIZE},
-	{0},
-};
-
-/* What a parse ends with besides 0 and -errno: print something and leave. */
-enum { LEAVE_HELP = 1, LEAVE_VERSION };
 
 static const struct cmd *find_command(const char *name)
 {
@@ -64,129 +42,19 @@ static void print_help(const struct cmd *cmd)
 		       "From bad blocks of persistent memory to the files and processes that lose "
 		       "something.\n\nCommands:\n");
 		for (size_t i = 0; i < PME_ARRAY_SIZE(commands); i++)
-			printf("  %-9s%s\n", commands[i]->name, commands[i]->summary);
+			printf("  %-11s%s\n", commands[i]->name, commands[i]->summary);
 	}
 	printf("\nOptions of every command:\n"
 	       "  -j, --json      print one JSON document: see pmemctl-json(7)\n"
 	       "  -q, --quiet     print nothing but errors; the exit status tells\n"
 	       "  -v, --verbose   leave nothing out\n"
 	       "      --no-color  no colours (also: environment variable NO_COLOR)\n"
+	       "      --progress  say how far it is, as JSON Lines on standard error\n"
 	       "  -h, --help      this help\n"
 	       "      --version   the version\n\n"
-	       "Exit status, a sum: 0 nothing bad, 1 bad blocks, 4 an operation failed, 8 usage,\n"
-	       "16 something could not be known.  The manual: pmemctl(8).\n");
-}
-
-static int usage_error(struct cli *cli, const char *subject, const char *text)
-{
-	pme_log_add(&cli->log, PME_ERROR, subject, "%s", text);
-	return -EINVAL;
-}
-
-static int add_arg(char ***array, size_t *alloc, size_t *count, char *arg)
-{
-	int r = pme_grow(array, alloc, *count, sizeof(**array));
-
-	if (r == 0)
-		(*array)[(*count)++] = arg;
-	return r;
-}
-
-static int take_block_size(struct cli *cli)
-{
-	if (pme_size_parse(optarg, strlen(optarg), &cli->block_size) < 0 || cli->block_size == 0)
-		return usage_error(cli, optarg,
-				   "not a block size: expected bytes, or a number "
-				   "with suffix s, k, m, g or t");
-	return 0;
-}
-
-/* Options that not every command takes. */
-static int take_command_option(struct cli *cli, const struct cmd *cmd, int option)
-{
-	bool ranges = cmd && cmd->options & CLI_RANGES;
-
-	if (option == 'x' && cmd && cmd->options & CLI_UNHEALTHY) {
-		cli->unhealthy = true;
-		return 0;
-	}
-	if (option == OPT_RANGE && ranges)
-		return add_arg(&cli->ranges, &cli->alloc_ranges, &cli->n_ranges, optarg);
-	if (option == OPT_BADBLOCKS && ranges)
-		return add_arg(&cli->lists, &cli->alloc_lists, &cli->n_lists, optarg);
-	if (option == OPT_BLOCK_SIZE && ranges)
-		return take_block_size(cli);
-	return usage_error(cli, cli->argv[optind - 1],
-			   cmd ? "this command does not take that option"
-			       : "this option belongs behind a command");
-}
-
-static int take_option(struct cli *cli, const struct cmd *cmd, int option)
-{
-	switch (option) {
-	case 'j':
-		cli->json = true;
-		return 0;
-	case 'q':
-		cli->quiet = true;
-		return 0;
-	case 'v':
-		cli->verbose++;
-		return 0;
-	case OPT_NO_COLOR:
-		cli->color = false;
-		return 0;
-	case 'h':
-		return LEAVE_HELP;
-	case OPT_VERSION:
-		return LEAVE_VERSION;
-	case ':':
-		return usage_error(cli, cli->argv[optind - 1], "this option needs an argument");
-	case '?':
-		return usage_error(cli, cli->argv[optind - 1], "no such option");
-	}
-	return take_command_option(cli, cmd, option);
-}
-
-/* Options from optind on, up to the first other argument. */
-static int take_options(struct cli *cli, const struct cmd *cmd)
-{
-	for (;;) {
-		int option = getopt_long(cli->argc, cli->argv, short_options, long_options, NULL);
-		int r;
-
-		if (option == -1)
-			return 0;
-		r = take_option(cli, cmd, option);
-		if (r != 0)
-			return r;
-	}
-}
-
-/* Options and arguments of a command may be mixed; behind "--" all are arguments. */
-static int take_arguments(struct cli *cli, const struct cmd *cmd)
-{
-	size_t alloc = 0;
-
-	while (optind < cli->argc) {
-		int r = take_options(cli, cmd);
-		bool all = strcmp(cli->argv[optind - 1], "--") == 0;
-
-		if (r != 0)
-			return r;
-		do {
-			if (optind >= cli->argc)
-				break;
-			r = add_arg(&cli->args, &alloc, &cli->n_args, cli->argv[optind++]);
-			if (r < 0)
-				return r;
-		} while (all);
-	}
-	if (cli->n_args < cmd->min_args)
-		return usage_error(cli, cmd->name, "an argument is missing: see --help");
-	if (cli->n_args > cmd->max_args)
-		return usage_error(cli, cli->args[cmd->max_args], "one argument too many");
-	return 0;
+	       "Exit status, a sum: 0 nothing bad, 1 bad blocks, 2 something was repaired,\n"
+	       "4 an operation failed, 8 usage, 16 something could not be known.  The manual: "
+	       "pmemctl(8).\n");
 }
 
 static int parse(struct cli *cli, const struct cmd **ret_cmd)
@@ -194,16 +62,16 @@ static int parse(struct cli *cli, const struct cmd **ret_cmd)
 	int r;
 
 	opterr = 0;
-	r = take_options(cli, NULL);
+	r = options_take(cli, NULL);
 	if (r != 0)
 		return r;
 	if (optind >= cli->argc)
-		return usage_error(cli, "pmemctl", "a command is missing: see --help");
+		return options_usage_error(cli, "pmemctl", "a command is missing: see --help");
 	*ret_cmd = find_command(cli->argv[optind]);
 	if (!*ret_cmd)
-		return usage_error(cli, cli->argv[optind], "no such command: see --help");
+		return options_usage_error(cli, cli->argv[optind], "no such command: see --help");
 	optind++;
-	return take_arguments(cli, *ret_cmd);
+	return options_take_arguments(cli, *ret_cmd);
 }
 
 static bool wants_json(int argc, char **argv)
@@ -242,27 +110,6 @@ static int status_of_error(int error)
 	return error == -EINVAL ? PME_EXIT_USAGE : PME_EXIT_ERROR;
 }
 
-/*
- * The document that is left when there is no memory for another: fixed text, the same top level.
- * pmemctl-json(7) promises a document for every run.
- */
-static int print_failure(int error, int exit_status)
-{
-	int n = printf("{\n"
-		       "  \"format\": \"pmemctl.error\",\n"
-		       "  \"format_version\": [1, 0],\n"
-		       "  \"pmemctl\": {\"version\": \"%s\", \"argv\": [], \"exit_status\": %d},\n"
-		       "  \"host\": {\"name\": null, \"boot_id\": null, \"kernel\": null},\n"
-		       "  \"time\": null,\n"
-		       "  \"coverage\": \"incomplete\",\n"
-		       "  \"messages\": [{\"severity\": \"error\", \"subject\": \"pmemctl\", "
-		       "\"text\": \"cannot answer: %s\"}]\n"
-		       "}\n",
-		       PACKAGE_VERSION, exit_status, strerror(-error));
-
-	return n < 0 ? -EIO : 0;
-}
-
 /* Run @cmd (NULL: the command line made no sense, @error says why) and print its document. */
 static int answer(struct cli *cli, const struct cmd *cmd, int error)
 {
@@ -272,10 +119,12 @@ static int answer(struct cli *cli, const struct cmd *cmd, int error)
 
 	if (!doc)
 		return -ENOMEM;
+	progress_begin(cli);
 	if (error == 0)
 		error = cmd->run(cli, doc);
 	else if (cmd)
 		cmd->empty(doc);
+	progress_end(cli);
 	if (error < 0) {
 		if (!cli->log.failed)
 			pme_log_add(&cli->log, PME_ERROR, "pmemctl", "cannot answer: %s",
@@ -325,6 +174,7 @@ int main(int argc, char **argv)
 		.json = wants_json(argc, argv),
 		.color = wants_color(),
 		.block_size = 1024, /* as badblocks(8) */
+		.deadline = UINT64_MAX,
 	};
 	int r = pme_os_open_root("/", &os);
 
@@ -336,7 +186,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "pmemctl: cannot answer: %s\n", strerror(-r));
 		cli.exit_status |= PME_EXIT_ERROR | PME_EXIT_INCOMPLETE;
 		if (cli.json && !ferror(stdout))
-			print_failure(r, cli.exit_status);
+			cli_print_failure(r, cli.exit_status);
 	}
 	pme_os_close(&os);
 	pme_log_done(&cli.log);

@@ -117,6 +117,7 @@ static void file_text(const struct cli *cli, const struct affected *first,
 	names_text(owner);
 	for (const struct affected *a = first; a < end; a++)
 		piece_text(cli, a->claim);
+	text_use(pme_json_get(owner, "use"), 8);
 	text_holders(pme_json_get(owner, "holders"), 8);
 }
 

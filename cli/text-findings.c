@@ -116,6 +116,7 @@ static void claim_text(const struct cli *cli, struct json_object *claim)
 		printf("%s\n",
 		       pme_json_get_bool(owner, "shared") ? ", shared with other files" : "");
 	}
+	text_use(pme_json_get(owner, "use"), 12);
 	text_holders(pme_json_get(owner, "holders"), 12);
 	inodes_text(pme_json_get(owner, "inodes"));
 }
@@ -160,6 +161,7 @@ void text_summary(const struct cli *cli, struct json_object *doc)
 	struct json_object *summary = pme_json_get(doc, "summary");
 	uint64_t findings = pme_json_get_number(summary, "findings");
 	uint64_t files = pme_json_get_number(summary, "files");
+	uint64_t quarantined = pme_json_get_number(summary, "quarantined_bytes");
 
 	if (findings == 0) {
 		printf("No bad ranges%s.\n", strcmp(pme_json_get_text(doc, "coverage"), "complete")
@@ -172,11 +174,18 @@ void text_summary(const struct cli *cli, struct json_object *doc)
 	printf(": ");
 	text_bytes(pme_json_get_number(summary, "lost_bytes"));
 	printf(" lost, ");
+	text_bytes(pme_json_get_number(summary, "recoverable_bytes"));
+	printf(" recoverable, ");
 	text_bytes(pme_json_get_number(summary, "metadata_at_risk_bytes"));
 	printf(" of metadata, ");
 	text_bytes(pme_json_get_number(summary, "unknown_bytes"));
 	printf(" unknown, ");
 	text_bytes(pme_json_get_number(summary, "harmless_bytes"));
-	printf(" harmless; %llu file%s affected.\n", (unsigned long long)files,
-	       files == 1 ? "" : "s");
+	printf(" harmless");
+	if (quarantined > 0) {
+		printf(" (");
+		text_bytes(quarantined);
+		printf(" in quarantine)");
+	}
+	printf("; %llu file%s affected.\n", (unsigned long long)files, files == 1 ? "" : "s");
 }

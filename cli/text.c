@@ -120,6 +120,7 @@ static const char *color_of(const char *word)
 		const char *word, *color;
 	} colors[] = {
 		{"lost", "\033[1;31m"},	   {"metadata-at-risk", "\033[1;31m"},
+		{"problem", "\033[1;31m"}, {"advice", "\033[33m"},
 		{"at-risk", "\033[1;31m"}, {"unknown", "\033[1;33m"},
 		{"degraded", "\033[33m"},  {"recoverable", "\033[33m"},
 		{"disabled", "\033[33m"},  {"harmless", "\033[33m"},
@@ -146,6 +147,22 @@ void text_join(struct json_object *array)
 		fputs(i ? ", " : "", stdout);
 		text_name(json_object_get_string(pme_json_at(array, i)));
 	}
+}
+
+void text_use(struct json_object *use, int indent)
+{
+	const char *command = pme_json_get_text(use, "command");
+
+	if (!use)
+		return;
+	printf("%*s", indent, "");
+	text_name(pme_json_get_text(use, "what"));
+	printf("\n%*s%s\n", indent + 4, "", pme_json_get_text(use, "advice"));
+	if (!*command)
+		return;
+	printf("%*s", indent + 4, "");
+	text_name(command);
+	printf("\n");
 }
 
 static void holder_text(struct json_object *holder)

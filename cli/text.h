@@ -23,8 +23,16 @@ void text_verdict(const struct cli *cli, const char *verdict);
 /* "/a, /b": the strings of an array, escaped. */
 void text_join(struct json_object *array);
 
+/* What the file is and what to do, "use" of an owner, on lines indented by @indent; or nothing. */
+void text_use(struct json_object *use, int indent);
 /* Each holder of "holders" on a line of its own, indented by @indent. */
 void text_holders(struct json_object *holders, int indent);
+/* Members "rewrites" and "rewrite_summary" of a repair. */
+void text_rewrites(const struct cli *cli, struct json_object *rewrites);
+void text_rewrite_summary(const struct cli *cli, struct json_object *summary);
+
+/* pmemctl doctor. */
+void text_doctor(const struct cli *cli, struct json_object *doc);
 
 /* Messages of the document, to standard error. */
 void text_messages(struct json_object *doc);
@@ -34,6 +42,8 @@ void text_findings(const struct cli *cli, struct json_object *doc);
 void text_summary(const struct cli *cli, struct json_object *doc);
 /* Owner of a claim in one phrase: "file data of inode 131, xfs on vg0/data (/srv)". */
 void text_owner(struct json_object *claim);
+
+void text_protect(const struct cli *cli, struct json_object *doc);
 
 /* Affected files, each once with all its byte ranges; at most @limit (0: all). */
 void text_files(const struct cli *cli, struct json_object *doc, size_t limit);

@@ -161,3 +161,60 @@ char *pme_base64(const void *data, size_t len)
 	*p = '\0';
 	return text;
 }
+
+static int digit_of(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -EINVAL;
+}
+
+/* The three bytes of four digits; @count of them count, the others are '='. */
+static int parse_quantum(const char *text, size_t count, char *ret)
+{
+	uint32_t v = 0;
+
+	for (size_t i = 0; i < 4; i++) {
+		int digit = i <= count ? digit_of(text[i]) : text[i] == '=' ? 0 : -EINVAL;
+
+		if (digit < 0)
+			return digit;
+		v = v << 6 | (uint32_t)digit;
+	}
+	/* Bits that no byte has must be 0, or one content had many texts. */
+	if (count < 3 && v & ((1U << (24 - 8 * count)) - 1))
+		return -EINVAL;
+	for (size_t i = 0; i < count; i++)
+		ret[i] = (char)(v >> (16 - 8 * i));
+	return 0;
+}
+
+int pme_base64_parse(const char *text, size_t len, char **ret, size_t *ret_len)
+{
+	_cleanup_free_ char *bytes = NULL;
+	size_t padding = 0, used = 0;
+
+	if (len % 4 != 0)
+		return -EINVAL;
+	while (padding < 2 && padding < len && text[len - 1 - padding] == '=')
+		padding++;
+	bytes = malloc(len / 4 * 3 + 1);
+	if (!bytes)
+		return -ENOMEM;
+	for (size_t i = 0; i < len; i += 4) {
+		size_t count = i + 4 == len ? 3 - padding : 3;
+		int r = parse_quantum(text + i, count, bytes + used);
+
+		if (r < 0)
+			return r;
+		used += count;
+	}
+	bytes[used] = '\0';
+	*ret = pme_take_ptr(bytes);
+	*ret_len = used;
+	return 0;
+}

@@ -99,5 +99,7 @@ bool pme_utf8_valid(const char *text, size_t len);
 
 /* RFC 4648 base64 of @len bytes, allocated; NULL when there is no memory. */
 char *pme_base64(const void *data, size_t len);
+/* And back, allocated, a NUL behind it: 0; -EINVAL when pme_base64() does not make it; -ENOMEM. */
+int pme_base64_parse(const char *text, size_t len, char **ret, size_t *ret_len);
 
 #endif

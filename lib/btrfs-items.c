@@ -22,6 +22,7 @@
 #define BLOCK_INFO_END 18
 
 /* struct btrfs_file_extent_item */
+#define FILE_DECODED 8
 #define FILE_COMPRESSION 16
 #define FILE_ENCRYPTION 17
 #define FILE_OTHER 18
@@ -129,6 +130,7 @@ int pme_btrfs_file_extent_parse(const void *data, size_t len, struct pme_btrfs_f
 		p[FILE_COMPRESSION] || p[FILE_ENCRYPTION] || p[FILE_OTHER] || p[FILE_OTHER + 1];
 	if (extent.type > PME_BTRFS_PREALLOC || (extent.type != PME_BTRFS_INLINE && len < FILE_END))
 		return -EINVAL;
+	extent.length = pme_le64_at(p + FILE_DECODED);
 	if (extent.type != PME_BTRFS_INLINE) {
 		extent.disk_start = pme_le64_at(p + FILE_DISK_START);
 		extent.disk_length = pme_le64_at(p + FILE_DISK_LENGTH);
@@ -140,6 +142,13 @@ int pme_btrfs_file_extent_parse(const void *data, size_t len, struct pme_btrfs_f
 	}
 	*ret = extent;
 	return 0;
+}
+
+const char *pme_btrfs_coding_name(uint8_t compression)
+{
+	static const char *const names[] = {"encoded", "zlib", "lzo", "zstd"};
+
+	return compression < PME_ARRAY_SIZE(names) ? names[compression] : "encoded";
 }
 
 int pme_btrfs_inode_parse(const void *data, size_t len, struct pme_btrfs_inode *ret)

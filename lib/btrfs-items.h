@@ -42,8 +42,10 @@ struct pme_btrfs_file_extent {
 	bool encoded;			  /* compressed, or in another way not as it is read */
 	uint64_t disk_start, disk_length; /* the extent: logical; start 0: a hole */
 	uint64_t offset;		  /* byte of the (decoded) extent where the file's begin */
-	uint64_t length;		  /* bytes of the file */
+	uint64_t length;		  /* bytes of the file; inline: decoded ones */
 };
+/* How it is compressed, in a word: "zstd". */
+const char *pme_btrfs_coding_name(uint8_t compression);
 int pme_btrfs_file_extent_parse(const void *data, size_t len, struct pme_btrfs_file_extent *ret);
 
 struct pme_btrfs_inode {

@@ -229,12 +229,18 @@ int pme_btrfs_names_find(const struct pme_btrfs_view *view, const struct pme_btr
 	dev_t devno = 0;
 	int r = 0;
 
+	pme_progress_phase(ret->progress, PME_PHASE_NAMES, PME_UNIT_FILES, state->n_files);
 	for (size_t i = 0; r == 0 && i < state->n_files; i++) {
 		const struct pme_btrfs_file *of = &state->files[i];
 
 		if (i == 0 || of->root != state->files[i - 1].root)
 			devno = number_of(view, of->root);
 		files[i]->devno = devno;
+		if (pme_progress_at(ret->progress, i) < 0 && !ret->incomplete &&
+		    pme_names_cut(ret) < 0)
+			return -ENOMEM;
+		if (ret->incomplete) /* who holds it is still to be found by its number */
+			continue;
 		r = name_file(&naming, of, files[i], ret);
 		if (r == 0 && devno == 0)
 			r = pme_names_doubt(files[i], "its subvolume cannot be opened, so that its "

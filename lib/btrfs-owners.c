@@ -81,13 +81,6 @@ static char *describe_block(const struct pme_btrfs_found *block)
 	return pme_printf("%s and others", text);
 }
 
-static const char *coding_name(const struct pme_btrfs_piece *piece)
-{
-	static const char *const names[] = {"encoded", "zlib", "lzo", "zstd"};
-
-	return piece->compression < PME_ARRAY_SIZE(names) ? names[piece->compression] : "encoded";
-}
-
 static char *describe(const struct making *making, const struct pme_btrfs_piece *piece)
 {
 	_cleanup_free_ char *chunk = NULL;
@@ -126,7 +119,7 @@ static char *describe(const struct making *making, const struct pme_btrfs_piece 
 			return NULL;
 		return pme_printf("compressed (%s): bytes %" PRIu64 " to %" PRIu64
 				  " of the file cannot be read without these",
-				  coding_name(piece), piece->file_start,
+				  pme_btrfs_coding_name(piece->compression), piece->file_start,
 				  piece->file_start + piece->whole - 1);
 	case PME_BTRFS_MYSTERY:
 		return NULL;

@@ -339,7 +339,7 @@ static int collect_files(const struct pme_btrfs_view *view, struct pme_btrfs_sta
 }
 
 int pme_btrfs_state_take(struct pme_btrfs_view *view, const struct pme_range_list *ranges,
-			 struct pme_btrfs_state *ret)
+			 struct pme_progress *progress, struct pme_btrfs_state *ret)
 {
 	_cleanup_(taking_done) struct taking taking = {.view = view, .state = ret};
 	int r = pme_btrfs_view_sync(view);
@@ -348,8 +348,12 @@ int pme_btrfs_state_take(struct pme_btrfs_view *view, const struct pme_range_lis
 		r = pme_btrfs_view_chunks(view, &ret->chunks);
 	if (r == 0)
 		r = find_slots(&taking);
-	for (size_t i = 0; r == 0 && i < ranges->count; i++)
-		r = add_range(&taking, ranges->items[i]);
+	pme_progress_phase(progress, PME_PHASE_OWNERS, PME_UNIT_RANGES, ranges->count);
+	for (size_t i = 0; r == 0 && i < ranges->count; i++) {
+		r = pme_progress_at(progress, i);
+		if (r == 0)
+			r = add_range(&taking, ranges->items[i]);
+	}
 	return r < 0 ? r : collect_files(view, ret);
 }
 

@@ -56,9 +56,12 @@ struct pme_btrfs_state {
 	size_t n_files, alloc_files;
 };
 
-/* 0 or -errno; free with pme_btrfs_state_done() either way. */
+/*
+ * 0 or -errno, -ETIME when the time of @progress (or NULL) is over; free with
+ * pme_btrfs_state_done() either way.
+ */
 int pme_btrfs_state_take(struct pme_btrfs_view *view, const struct pme_range_list *ranges,
-			 struct pme_btrfs_state *ret);
+			 struct pme_progress *progress, struct pme_btrfs_state *ret);
 void pme_btrfs_state_done(struct pme_btrfs_state *state);
 
 bool pme_btrfs_state_equal(const struct pme_btrfs_state *a, const struct pme_btrfs_state *b);

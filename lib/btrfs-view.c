@@ -17,6 +17,7 @@
 
 #include "btrfs-items.h"
 #include "btrfs-search.h"
+#include "fs-enter.h"
 #include "media.h"
 
 /*
@@ -29,7 +30,7 @@
 #define HANDLE_TYPE 0x4d /* FILEID_BTRFS_WITHOUT_PARENT (linux/exportfs.h) */
 #define FIRST_INODE 256	 /* the root directory of every subvolume */
 
-static bool uuid_is(const unsigned char *uuid, const char *text)
+bool pme_btrfs_uuid_is(const unsigned char *uuid, const char *text)
 {
 	_cleanup_free_ char *own = pme_printf(
 		"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", uuid[0],
@@ -53,7 +54,7 @@ static int check_dir(int fd, const struct pme_fs *fs, struct pme_btrfs_view *vie
 	r = pme_os_ioctl(fd, BTRFS_IOC_FS_INFO, &info);
 	if (r < 0)
 		return r;
-	if (!uuid_is(info.fsid, fs->uuid))
+	if (!pme_btrfs_uuid_is(info.fsid, fs->uuid))
 		return -EXDEV;
 	if (info.nodesize == 0 || info.nodesize > 65536 || info.sectorsize == 0 ||
 	    info.sectorsize > 65536)
@@ -63,19 +64,14 @@ static int check_dir(int fd, const struct pme_fs *fs, struct pme_btrfs_view *vie
 	return 0;
 }
 
-/* A private copy of the mount, so that mounts stacked on it hide nothing. */
 static int open_mount(const struct pme_os *os, const struct pme_mount *mount,
 		      const struct pme_fs *fs, struct pme_btrfs_view *view)
 {
-	const char *path = mount->target[1] ? mount->target + 1 : ".";
-	_cleanup_close_ int clone = pme_os_clone_mount(os->root, path);
-	_cleanup_close_ int fd = clone >= 0 ? pme_os_open_at(clone, ".", O_RDONLY | O_DIRECTORY)
-					    : pme_os_open(os, path, O_RDONLY | O_DIRECTORY);
+	_cleanup_close_ int fd = pme_fs_enter_mount(os, mount);
 	int r = fd < 0 ? fd : check_dir(fd, fs, view);
 
 	if (r < 0)
 		return r;
-	view->clone = pme_take_fd(&clone);
 	view->fd = pme_take_fd(&fd);
 	return 0;
 }
@@ -244,7 +240,6 @@ int pme_btrfs_view_open(const struct pme_topo *topo, const struct pme_fs *fs,
 void pme_btrfs_view_done(struct pme_btrfs_view *view)
 {
 	pme_close_fd(&view->fd);
-	pme_close_fd(&view->clone);
 	free(view->members);
 	view->members = NULL;
 }

@@ -15,7 +15,7 @@ struct pme_btrfs_member {
 };
 
 struct pme_btrfs_view {
-	int clone, fd; /* -1: not open */
+	int fd; /* -1: not open */
 	uint32_t node_size, block_size;
 	bool stopped;	/* an error made it read-only: what it says is not on the disk */
 	uint64_t devid; /* of the device asked about */
@@ -35,6 +35,9 @@ void pme_btrfs_view_done(struct pme_btrfs_view *view);
 
 /* Commit what is only in memory, so that all trees tell of one moment.  Sets stopped. */
 int pme_btrfs_view_sync(struct pme_btrfs_view *view);
+
+/* Is @text (or NULL) how these 16 bytes are written? */
+bool pme_btrfs_uuid_is(const unsigned char *uuid, const char *text);
 
 /* The device with @devid, or NULL. */
 const struct pme_dev *pme_btrfs_view_dev(const struct pme_btrfs_view *view, uint64_t devid);

@@ -47,6 +47,41 @@ static const char *const verdict_names[] = {
 };
 static_assert(PME_ARRAY_SIZE(verdict_names) == PME_LOST + 1, "a name for each verdict");
 
+static const char *const use_names[] = {
+	[PME_USE_SWAP_FILE] = "swap-file", [PME_USE_LOOP_IMAGE] = "loop-image",
+	[PME_USE_VM_IMAGE] = "vm-image",   [PME_USE_POOL] = "pmem-pool",
+	[PME_USE_DATABASE] = "database",
+};
+static_assert(PME_ARRAY_SIZE(use_names) == PME_USE_DATABASE + 1, "a name for each use");
+
+static const char *const use_sources[] = {
+	[PME_USE_BY_KERNEL] = "kernel",
+	[PME_USE_BY_HEADER] = "header",
+	[PME_USE_BY_HOLDER] = "holder",
+};
+static_assert(PME_ARRAY_SIZE(use_sources) == PME_USE_BY_HOLDER + 1, "a name for each source");
+
+const char *pme_use_name(enum pme_use_kind kind)
+{
+	return use_names[kind];
+}
+
+const char *pme_use_source_name(enum pme_use_source source)
+{
+	return use_sources[source];
+}
+
+struct pme_use *pme_use_free(struct pme_use *use)
+{
+	if (!use)
+		return NULL;
+	free(use->what);
+	free(use->name);
+	free(use->command);
+	free(use);
+	return NULL;
+}
+
 const char *pme_owner_name(enum pme_owner_kind kind)
 {
 	return owner_names[kind];
@@ -130,6 +165,7 @@ struct pme_file *pme_file_free(struct pme_file *file)
 	free(file->paths);
 	free(file->holders);
 	free(file->paths_reason);
+	pme_use_free(file->use);
 	free(file);
 	return NULL;
 }

@@ -66,6 +66,30 @@ struct pme_holder {
 			  */
 };
 
+/* What a file is to those who use it; the words are those of pmemctl-json(7). */
+enum pme_use_kind {
+	PME_USE_SWAP_FILE,
+	PME_USE_LOOP_IMAGE, /* a loop device stands on it */
+	PME_USE_VM_IMAGE,   /* a virtual machine has it open */
+	PME_USE_POOL,	    /* of PMDK, or a part of one */
+	PME_USE_DATABASE,
+};
+const char *pme_use_name(enum pme_use_kind kind); /* "swap-file" */
+
+enum pme_use_source { PME_USE_BY_KERNEL, PME_USE_BY_HEADER, PME_USE_BY_HOLDER };
+const char *pme_use_source_name(enum pme_use_source source); /* "kernel" */
+
+struct pme_use {
+	enum pme_use_kind kind;
+	enum pme_use_source source; /* who says so */
+	char *what;		    /* "table or index of PostgreSQL" */
+	char *name;		    /* of the loop device, the guest, the pool; or NULL */
+	char *command;		    /* that fits, or NULL */
+	const char *advice;	    /* what to do, one sentence; static */
+	pid_t pid;		    /* the holder by which it is known, or 0 */
+};
+struct pme_use *pme_use_free(struct pme_use *use); /* NULL is fine; returns NULL */
+
 /*
  * An inode that owns something; shared by all claims on it.  Or a device that programs may use raw:
  * then @rdev says which, whatever node it is reached through, and only holders are known of it.
@@ -82,11 +106,13 @@ struct pme_file {
 	char **paths;  /* bytes as they are, absolute; may be empty */
 	size_t n_paths, alloc_paths;
 	bool paths_complete;
+	unsigned int vault; /* 1 + enum pme_vault_part of pmemctl's own files; 0 for all others */
 	bool out_of_reach;  /* the kernel must not be made to read it: its filesystem may shut down
 			     */
 	char *paths_reason; /* why not complete, or a remark ("unlinked, still open"); or NULL */
 	struct pme_holder *holders;
 	size_t n_holders, alloc_holders;
+	struct pme_use *use; /* what it is; NULL: nothing is known of it */
 };
 
 void pme_holder_done(struct pme_holder *holder);

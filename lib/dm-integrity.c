@@ -257,9 +257,29 @@ static const char *journal_name(const struct integrity *it)
 		return "integrity journal";
 	case 'B':
 		return "integrity bitmap";
+	case 'D':
+		return "integrity journal (not written in this mode)";
 	default:
 		return "integrity journal (not in use)";
 	}
+}
+
+/* The journal, or the bitmap in its place: read whenever the device is activated, but in mode R. */
+static int say_journal(const struct integrity *it, const struct pme_dev *upper,
+		       struct pme_range range, uint64_t start, uint64_t end, struct pme_steps *ret)
+{
+	const char *label = pme_dev_label(upper), *name = journal_name(it);
+	struct pme_range part;
+
+	if (it->mode == 'R')
+		return say(ret, range, start, end, PME_OWNER_VOLUME_METADATA, name, upper);
+	if (end <= start ||
+	    !pme_range_intersect(range, (struct pme_range){start, end - start}, &part))
+		return 0;
+	return pme_steps_owner(ret, part, pme_dm_integrity.kind, PME_OWNER_VOLUME_METADATA,
+			       "%s of %s: read at its next activation, after which every read of "
+			       "%s fails",
+			       name, label, label);
 }
 
 static int integrity_up(struct pme_stack *stack, const struct pme_dev *upper,
@@ -282,8 +302,7 @@ static int integrity_up(struct pme_stack *stack, const struct pme_dev *upper,
 		r = say(ret, range, it.start, sb, PME_OWNER_VOLUME_METADATA, "integrity superblock",
 			upper);
 	if (r == 0)
-		r = say(ret, range, sb, sb + it.journal, PME_OWNER_VOLUME_METADATA,
-			journal_name(&it), upper);
+		r = say_journal(&it, upper, range, sb, sb + it.journal, ret);
 	if (r < 0)
 		return r;
 	if (it.mode == 'I')

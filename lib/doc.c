@@ -177,13 +177,27 @@ void pme_json_bool(struct json_object *object, const char *key, bool value)
 	pme_json_set(object, key, made(json_object_new_boolean(value)));
 }
 
-void pme_json_range(struct json_object *object, const char *key, struct pme_range range)
+static struct json_object *range_json(struct pme_range range)
 {
 	struct json_object *value = pme_json_object();
 
 	pme_json_number(value, "start", range.start);
 	pme_json_number(value, "length", range.length);
-	pme_json_set(object, key, value);
+	return value;
+}
+
+void pme_json_range(struct json_object *object, const char *key, struct pme_range range)
+{
+	pme_json_set(object, key, range_json(range));
+}
+
+struct json_object *pme_json_ranges(const struct pme_range_list *list)
+{
+	struct json_object *array = pme_json_array();
+
+	for (size_t i = 0; i < list->count; i++)
+		pme_json_append(array, range_json(list->items[i]));
+	return array;
 }
 
 /* Longest prefix of @text that is UTF-8. */

@@ -51,6 +51,8 @@ void pme_json_owned_text(struct json_object *object, const char *key, char *text
 void pme_json_number(struct json_object *object, const char *key, uint64_t value);
 void pme_json_bool(struct json_object *object, const char *key, bool value);
 void pme_json_range(struct json_object *object, const char *key, struct pme_range range);
+/* [{"start": …, "length": …}, …]; a new reference. */
+struct json_object *pme_json_ranges(const struct pme_range_list *list);
 /* {"path": …, "raw": null or base64} */
 struct json_object *pme_json_path(const char *path);
 /* Text as a JSON string, bytes that are not UTF-8 replaced by U+FFFD. */

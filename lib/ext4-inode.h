@@ -28,8 +28,9 @@ struct pme_ext4_live {
 /* How to reach them. */
 struct pme_ext4_door {
 	const struct pme_ext4_geo *geo;
-	int fd;	     /* a directory of the filesystem */
-	dev_t devno; /* of the filesystem, as files have it */
+	int fd;			       /* a directory of the filesystem */
+	dev_t devno;		       /* of the filesystem, as files have it */
+	struct pme_progress *progress; /* borrowed, or NULL */
 };
 
 /*

@@ -164,7 +164,10 @@ static int make_lost(const struct making *making, const struct pme_ext4_piece *p
 	const struct pme_ext4_state *state = making->state;
 	_cleanup_free_ char *text = NULL;
 
-	if (state->unread_blocks > 0 || state->damaged_maps > 0)
+	if (state->cut)
+		text = pme_printf("in use, and not all inodes were looked at: %s",
+				  pme_progress_error(-ETIME));
+	else if (state->unread_blocks > 0 || state->damaged_maps > 0)
 		text = pme_printf("in use by none of the inodes that can be read, and %" PRIu64
 				  " blocks of inode tables and the block maps of %" PRIu64
 				  " inodes cannot",

@@ -146,7 +146,7 @@ static int read_group(struct pass *pass, uint32_t number)
 }
 
 int pme_ext4_pass(const struct pme_ext4_geo *geo, const struct pme_range_list *wanted,
-		  struct pme_ext4_candidates *ret)
+		  struct pme_progress *progress, struct pme_ext4_candidates *ret)
 {
 	_cleanup_free_ unsigned char *buf = malloc(PIECE);
 	struct pass pass = {
@@ -164,9 +164,14 @@ int pme_ext4_pass(const struct pme_ext4_geo *geo, const struct pme_range_list *w
 		return 0;
 	pass.span.start = wanted->items[0].start;
 	pass.span.length = pme_range_end(wanted->items[wanted->count - 1]) - pass.span.start;
-	for (uint32_t i = 0; r == 0 && i < geo->groups; i++)
-		r = read_group(&pass, i);
-	return r;
+	pme_progress_phase(progress, PME_PHASE_OWNERS, PME_UNIT_GROUPS, geo->groups);
+	for (uint32_t i = 0; r == 0 && i < geo->groups; i++) {
+		r = pme_progress_at(progress, i);
+		if (r == 0)
+			r = read_group(&pass, i);
+	}
+	ret->cut = r == -ETIME;
+	return ret->cut ? 0 : r;
 }
 
 void pme_ext4_candidates_done(struct pme_ext4_candidates *candidates)

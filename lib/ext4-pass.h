@@ -9,6 +9,7 @@
 
 #include "ext4-geo.h"
 #include "ext4-map.h"
+#include "progress.h"
 
 struct pme_ext4_candidates {
 	uint32_t *inodes; /* numbers, ascending */
@@ -16,14 +17,16 @@ struct pme_ext4_candidates {
 	uint64_t unread_blocks; /* of inode tables */
 	uint64_t damaged_maps;	/* inodes whose block map could not be read whole */
 	uint32_t first_damaged; /* one of them */
+	bool cut;		/* not all were looked at */
 };
 
 /*
  * Every inode, in use or not, with something in @wanted (bytes, normalized).  0, -ENOMEM, -E2BIG:
- * what cannot be read is counted.
+ * what cannot be read is counted.  When the time of @progress is over ret->cut is set, and what was
+ * found until then is there.
  */
 int pme_ext4_pass(const struct pme_ext4_geo *geo, const struct pme_range_list *wanted,
-		  struct pme_ext4_candidates *ret);
+		  struct pme_progress *progress, struct pme_ext4_candidates *ret);
 void pme_ext4_candidates_done(struct pme_ext4_candidates *candidates);
 
 /* pme_ext4_map.check for the blocks of extent trees; its arg is anything that begins so. */

@@ -214,17 +214,33 @@ static int list_earlier(const struct pme_ext4_state *earlier, struct pme_ext4_ca
 	return r;
 }
 
+/* A block of attributes may have more inodes than were found: of all the pieces, only those. */
+static void drop_shared(struct pme_ext4_state *state, size_t from)
+{
+	size_t kept = from;
+
+	for (size_t i = from; i < state->n_pieces; i++)
+		if (state->pieces[i].class != PME_EXT4_XATTR)
+			state->pieces[kept++] = state->pieces[i];
+	state->n_pieces = kept;
+}
+
 static int take_inodes(const struct pme_ext4_door *door, const struct pme_range_list *wanted,
 		       const struct pme_ext4_state *earlier, struct pme_ext4_state *state)
 {
 	_cleanup_(pme_ext4_candidates_done) struct pme_ext4_candidates found = {0};
-	int r = earlier ? list_earlier(earlier, &found) : pme_ext4_pass(door->geo, wanted, &found);
+	size_t before = state->n_pieces;
+	int r = earlier ? list_earlier(earlier, &found)
+			: pme_ext4_pass(door->geo, wanted, door->progress, &found);
 
 	state->unread_blocks = found.unread_blocks;
 	state->damaged_maps = found.damaged_maps;
 	state->first_damaged = found.first_damaged;
 	for (size_t i = 0; r == 0 && i < found.count; i++)
 		r = take_inode(door, found.inodes[i], wanted, state);
+	state->cut = earlier ? earlier->cut : found.cut;
+	if (state->cut)
+		drop_shared(state, before);
 	return r;
 }
 

@@ -38,6 +38,7 @@ struct pme_ext4_state {
 	uint64_t unread_blocks, damaged_maps; /* of the pass: who may own what is lost */
 	uint32_t first_damaged;
 	uint32_t bad_groups;
+	bool cut; /* the time was over before all inodes were looked at */
 };
 
 /*

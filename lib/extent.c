@@ -85,6 +85,7 @@ static int add_kernel_extent(struct pme_extents *extents, const struct fiemap_ex
 		return -EINVAL; /* out of order */
 	extent.device_start = fe->fe_physical + (extent.range.start - whole.start);
 	extent.shared = fe->fe_flags & FIEMAP_EXTENT_SHARED;
+	extent.encoded = fe->fe_flags & FIEMAP_EXTENT_ENCODED;
 	r = add_hole(extents, *pos, extent.range.start);
 	*pos = pme_range_end(extent.range);
 	return r < 0 ? r : add(extents, extent);

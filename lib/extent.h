@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A file's bytes -> bytes of the filesystem's device (FS_IOC_FIEMAP, linux/fiemap.h).
+ * A file's bytes -> bytes of the filesystem's device (FS_IOC_FIEMAP, linux/fiemap.h; FIBMAP, for
+ * filesystems that have nothing else).
  *
- * Only for filesystems whose fe_physical is a byte of their one device: XFS (data device) and
- * ext2/3/4.  The file is flushed first, so that delayed allocations have a place.
+ * Only for filesystems whose fe_physical is a byte of their one device: see pme_extents_mapping().
+ * The file is flushed first, so that delayed allocations have a place.
  */
 #ifndef PME_EXTENT_H
 #define PME_EXTENT_H
@@ -24,6 +25,7 @@ struct pme_extent {
 	enum pme_extent_state state;
 	uint64_t device_start; /* byte of the device; only for data and unwritten */
 	bool shared;
+	bool encoded; /* compressed: its bytes are not those of the device, nor as many */
 };
 
 struct pme_extents {
@@ -40,5 +42,16 @@ bool pme_fd_is_realtime(int fd);
 
 /* May FIEMAP be trusted to give bytes of the device, for a file on this filesystem? */
 bool pme_extents_physical(const char *fs_type);
+
+/* How the kernel says where the bytes of files lie, of filesystems without a better way. */
+enum pme_mapping {
+	PME_MAPPING_NONE, /* not in bytes of one device, or nobody has looked */
+	PME_MAPPING_FIEMAP,
+	PME_MAPPING_FIBMAP, /* one block at a time; needs CAP_SYS_RAWIO */
+};
+enum pme_mapping pme_extents_mapping(const char *fs_type);
+/* As pme_extents_read(), by @mapping. */
+int pme_extents_map(int fd, enum pme_mapping mapping, struct pme_range range,
+		    struct pme_extents *ret);
 
 #endif

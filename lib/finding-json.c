@@ -6,6 +6,7 @@
 
 #include "doc.h"
 #include "finding.h"
+#include "vault.h"
 
 struct json_object *pme_hop_json(const struct pme_hop *hop, uint64_t length)
 {
@@ -70,7 +71,7 @@ static struct json_object *holder_json(const struct pme_holder *holder,
 	return object;
 }
 
-static struct json_object *holders_json(const struct pme_file *file, const struct pme_range *range)
+struct json_object *pme_holders_json(const struct pme_file *file, const struct pme_range *range)
 {
 	struct json_object *array = pme_json_array();
 
@@ -115,7 +116,7 @@ static struct json_object *inodes_json(const struct pme_claim *claim)
 
 		add_file(object, claim->inodes[i]);
 		add_names(object, claim->inodes[i], PME_EXACT);
-		pme_json_set(object, "holders", holders_json(claim->inodes[i], NULL));
+		pme_json_set(object, "holders", pme_holders_json(claim->inodes[i], NULL));
 		pme_json_append(array, object);
 	}
 	return array;
@@ -128,9 +129,27 @@ static struct json_object *owner_holders_json(const struct pme_claim *claim)
 
 	if (claim->node) {
 		range.start = claim->hops[claim->n_hops - 1].start;
-		return holders_json(claim->node, &range);
+		return pme_holders_json(claim->node, &range);
 	}
-	return holders_json(claim->file, claim->file && claim->has_file_start ? &range : NULL);
+	return pme_holders_json(claim->file, claim->file && claim->has_file_start ? &range : NULL);
+}
+
+static struct json_object *use_json(const struct pme_file *file)
+{
+	const struct pme_use *use = file ? file->use : NULL;
+	struct json_object *object;
+
+	if (!use)
+		return NULL;
+	object = pme_json_object();
+	pme_json_text(object, "kind", pme_use_name(use->kind));
+	pme_json_text(object, "what", use->what);
+	pme_json_text(object, "name", use->name);
+	pme_json_text(object, "known_by", pme_use_source_name(use->source));
+	pme_json_number(object, "pid", use->pid ? (uint64_t)use->pid : UINT64_MAX);
+	pme_json_text(object, "command", use->command);
+	pme_json_text(object, "advice", use->advice);
+	return object;
 }
 
 static struct json_object *owner_json(const struct pme_claim *claim)
@@ -149,6 +168,9 @@ static struct json_object *owner_json(const struct pme_claim *claim)
 		pme_json_set(object, "range", NULL);
 	pme_json_bool(object, "shared", claim->shared);
 	add_names(object, claim->file, claim->certainty);
+	pme_json_text(object, "vault",
+		      claim->own ? pme_vault_part_name(claim->file->vault - 1) : NULL);
+	pme_json_set(object, "use", use_json(claim->file));
 	pme_json_set(object, "inodes", inodes_json(claim));
 	pme_json_set(object, "holders", owner_holders_json(claim));
 	return object;
@@ -157,13 +179,16 @@ static struct json_object *owner_json(const struct pme_claim *claim)
 static struct json_object *claim_json(const struct pme_claim *claim)
 {
 	struct json_object *object = pme_json_object();
+	const struct pme_advice *advice = pme_claim_advice(claim);
 
 	pme_json_set(object, "via", via_json(claim));
 	pme_json_text(object, "certainty", pme_certainty_name(claim->certainty));
 	pme_json_text(object, "reason", claim->reason);
 	pme_json_set(object, "owner", owner_json(claim));
 	pme_json_text(object, "verdict", pme_verdict_name(claim->verdict));
-	pme_json_set(object, "donor", NULL);
+	pme_json_text(object, "consequence", advice->consequence);
+	pme_json_text(object, "advice", advice->advice);
+	pme_json_set(object, "donor", json_object_get(claim->donor));
 	return object;
 }
 
@@ -302,7 +327,7 @@ struct json_object *pme_findings_summary_json(const struct pme_findings *finding
 		{PME_HARMLESS, "harmless_bytes"},
 	};
 	struct json_object *object = pme_json_object();
-	uint64_t bad = 0, files = 0;
+	uint64_t bad = 0, files = 0, quarantined = 0, bytes = 0;
 
 	for (size_t i = 0; i < findings->count; i++)
 		bad += findings->items[i].range.length;
@@ -312,7 +337,7 @@ struct json_object *pme_findings_summary_json(const struct pme_findings *finding
 	pme_json_number(object, "bad_bytes", bad);
 	pme_json_number(object, "files", files);
 	for (size_t s = 0; s < PME_ARRAY_SIZE(sums); s++) {
-		uint64_t total = 0, bytes = 0;
+		uint64_t total = 0;
 
 		for (size_t i = 0; i < findings->count; i++)
 			if (pme_finding_bytes(&findings->items[i], sums[s].verdict, &bytes) == 0)
@@ -321,5 +346,11 @@ struct json_object *pme_findings_summary_json(const struct pme_findings *finding
 				pme_json_lose();
 		pme_json_number(object, sums[s].key, total);
 	}
+	for (size_t i = 0; i < findings->count; i++) {
+		if (pme_finding_quarantined(&findings->items[i], &bytes) < 0)
+			pme_json_lose();
+		quarantined += bytes;
+	}
+	pme_json_number(object, "quarantined_bytes", quarantined);
 	return object;
 }

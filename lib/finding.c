@@ -7,6 +7,9 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "doc.h"
+#include "vault.h"
+
 struct pme_claim *pme_finding_add_claim(struct pme_finding *finding, const struct pme_top *top,
 					uint64_t skip, uint64_t length)
 {
@@ -31,6 +34,7 @@ static void claim_done(struct pme_claim *claim)
 	free(claim->reason);
 	free(claim->fs_type);
 	free(claim->fs_uuid);
+	json_object_put(claim->donor);
 }
 
 void pme_findings_done(struct pme_findings *findings)
@@ -89,13 +93,31 @@ static enum pme_verdict judge_image(const struct pme_finding *finding,
 	return found ? worst : pme_verdict_of(image->kind, image->certainty);
 }
 
-static enum pme_verdict judge(const struct pme_finding *finding, const struct pme_claim *claim)
+static void judge(const struct pme_finding *finding, struct pme_claim *claim)
 {
+	enum pme_verdict image;
+
+	claim->verdict = pme_verdict_of(claim->kind, claim->certainty);
 	/* in doubt, these bytes may be somebody else's */
-	if (claim->behind_end && claim->certainty != PME_UNCERTAIN)
-		return PME_HARMLESS;
-	return claim->carries ? judge_image(finding, claim)
-			      : pme_verdict_of(claim->kind, claim->certainty);
+	if (claim->certainty == PME_UNCERTAIN)
+		return;
+	if (claim->behind_end || claim->own)
+		claim->verdict = PME_HARMLESS;
+	else if (claim->donor && claim->verdict == PME_LOST)
+		claim->verdict = PME_RECOVERABLE;
+	if (claim->behind_end || claim->own || !claim->carries)
+		return;
+	image = judge_image(finding, claim);
+	if (image != PME_VERDICT_UNKNOWN) {
+		claim->verdict = image;
+	} else if (claim->certainty == PME_EXACT) {
+		claim->certainty = PME_UNCERTAIN;
+		claim->verdict = image;
+		claim->reason = pme_printf("what these bytes are on %s is not known",
+					   pme_dev_label(claim->carries));
+		if (!claim->reason)
+			pme_json_lose();
+	}
 }
 
 /* The claims with @n_hops hops; returns the next smaller number of hops, or 0. */
@@ -107,7 +129,7 @@ static size_t judge_depth(struct pme_finding *finding, size_t n_hops)
 		struct pme_claim *claim = &finding->claims[c];
 
 		if (claim->n_hops == n_hops)
-			claim->verdict = judge(finding, claim);
+			judge(finding, claim);
 		else if (claim->n_hops < n_hops && claim->n_hops > next)
 			next = claim->n_hops;
 	}
@@ -130,6 +152,33 @@ void pme_findings_judge(struct pme_findings *findings)
 			if (finding->claims[c].verdict > finding->verdict)
 				finding->verdict = finding->claims[c].verdict;
 	}
+}
+
+/* Is @claim on a file in quarantine? */
+static bool in_quarantine(const struct pme_claim *claim)
+{
+	return claim->own && claim->file->vault == 1 + PME_VAULT_QUARANTINE;
+}
+
+int pme_finding_quarantined(const struct pme_finding *finding, uint64_t *ret)
+{
+	_cleanup_(pme_range_list_done) struct pme_range_list parked = {0}, missed = {0}, rest = {0};
+	int r = 0;
+
+	for (size_t c = 0; r == 0 && c < finding->n_claims; c++) {
+		const struct pme_claim *claim = &finding->claims[c];
+
+		if (in_quarantine(claim))
+			r = pme_range_list_add(&parked, claim->hops[0].start, claim->length);
+		else if (claim->verdict != PME_HARMLESS)
+			r = pme_range_list_add(&missed, claim->hops[0].start, claim->length);
+	}
+	pme_range_list_normalize(&parked);
+	pme_range_list_normalize(&missed);
+	for (size_t i = 0; r == 0 && i < parked.count; i++)
+		r = pme_range_list_subtract(parked.items[i], &missed, &rest);
+	*ret = pme_range_list_bytes(&rest);
+	return r;
 }
 
 /* Bytes of the finding's range with a claim whose verdict is at least @verdict. */

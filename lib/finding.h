@@ -34,8 +34,10 @@ struct pme_claim {
 	uint64_t file_start;
 	bool has_file_start, shared;
 	const struct pme_dev
-		*carries; /* loop device whose file these bytes are; borrowed, or NULL */
-	bool behind_end;  /* all bytes are behind the end of the file, in its last block */
+		*carries;	   /* loop device whose file these bytes are; borrowed, or NULL */
+	bool own;		   /* data of a file that is pmemctl's own: see pme_file.vault */
+	bool behind_end;	   /* all bytes are behind the end of the file, in its last block */
+	struct json_object *donor; /* with proof, of lost data, as pme_donor_json(); or NULL */
 	struct pme_file *const *inodes; /* borrowed: inodes that live in these bytes */
 	size_t n_inodes;
 };
@@ -79,8 +81,17 @@ void pme_findings_done(struct pme_findings *findings);
 /* Sets every claim's and every finding's verdict. */
 void pme_findings_judge(struct pme_findings *findings);
 
+/* What a claim means, and what to do: one sentence each. */
+struct pme_advice {
+	const char *consequence, *advice;
+};
+const struct pme_advice *pme_claim_advice(const struct pme_claim *claim); /* of a judged one */
+
 /* Bytes of @finding's range whose worst verdict is @verdict. */
 int pme_finding_bytes(const struct pme_finding *finding, enum pme_verdict verdict, uint64_t *ret);
+
+/* Bytes of @finding's range that a file in quarantine has and nobody misses: 0, -ENOMEM. */
+int pme_finding_quarantined(const struct pme_finding *finding, uint64_t *ret);
 
 /* 16 hex digits from device identity and range; allocated, NULL without memory. */
 char *pme_finding_id(const struct pme_finding *finding);
@@ -101,6 +112,8 @@ void pme_json_device(struct json_object *object, const struct pme_topo *topo,
 /* Names of the DIMMs that hold byte @offset of @dev. */
 struct json_object *pme_dimms_json(const struct pme_topo *topo, const struct pme_dev *dev,
 				   uint64_t offset);
+/* Holders of @file; NULL: none.  @range: bytes of it that are asked about, or NULL. */
+struct json_object *pme_holders_json(const struct pme_file *file, const struct pme_range *range);
 /* Names of the bits of enum pme_known_by. */
 struct json_object *pme_known_by_json(unsigned int known_by);
 /* One device on a way, as member of "via". */

@@ -30,7 +30,7 @@ static void pass_close(struct pass *pass)
 static int name_files(const struct pass *pass, const struct pme_btrfs_state *state,
 		      const struct pme_fs_result *result)
 {
-	_cleanup_(pme_names_done) struct pme_names names = {0};
+	_cleanup_(pme_names_done) struct pme_names names = {.progress = pass->log->progress};
 	int r = pme_btrfs_names_find(&pass->view, state, result->files, &names);
 
 	if (r < 0)
@@ -65,18 +65,18 @@ static int attempt(struct pass *pass, bool is_last, struct pme_fs_result *ret)
 {
 	_cleanup_(pme_btrfs_state_done) struct pme_btrfs_state before = {0};
 	_cleanup_(pme_btrfs_state_done) struct pme_btrfs_state after = {0};
-	int r = pme_btrfs_state_take(&pass->view, pass->ranges, &before);
+	int r = pme_btrfs_state_take(&pass->view, pass->ranges, pass->log->progress, &before);
 
 	if (r == 0)
 		r = pme_btrfs_files_make(&before, pass->fs->mounts[0]->shown, ret);
 	if (r == 0)
 		r = name_files(pass, &before, ret);
 	if (r == 0)
-		r = pme_btrfs_state_take(&pass->view, pass->ranges, &after);
+		r = pme_btrfs_state_take(&pass->view, pass->ranges, NULL, &after);
 	if (r < 0)
 		return r;
 	if (!pme_btrfs_state_equal(&before, &after)) {
-		if (!is_last)
+		if (!is_last && !pme_progress_over(pass->log->progress))
 			return 0;
 		r = give_up_on(pass, &before, &after, ret);
 	}
@@ -108,7 +108,7 @@ static int resolve(const struct pme_topo *topo, const struct pme_fs *fs,
 		.fs = fs,
 		.ranges = ranges,
 		.log = log,
-		.view = {.clone = -1, .fd = -1},
+		.view = {.fd = -1},
 	};
 	const char *why = NULL;
 	int r = pme_btrfs_view_open(topo, fs, &pass.view, &why);
@@ -119,7 +119,7 @@ static int resolve(const struct pme_topo *topo, const struct pme_fs *fs,
 		return r;
 	pme_fs_result_done(ret);
 	pme_log_incomplete(log, pme_fs_subject(fs), "cannot map bytes to files: %s",
-			   why ? why : strerror(-r));
+			   why ? why : pme_progress_error(r));
 	return why ? pme_btrfs_owners_unknown(ranges, why, ret) : r;
 }
 

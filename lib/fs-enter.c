@@ -22,22 +22,29 @@ static int check_dir(int fd, const struct pme_dev *dev, unsigned long magic)
 		return r;
 	if (fstatfs(fd, &sfs) < 0)
 		return -errno;
-	return st.st_dev == dev->devno && (unsigned long)sfs.f_type == magic ? 0 : -EXDEV;
+	return st.st_dev == dev->devno && (magic == 0 || (unsigned long)sfs.f_type == magic)
+		       ? 0
+		       : -EXDEV;
 }
 
 /* Without the privilege to copy a mount, its directory itself has to do. */
+int pme_fs_enter_mount(const struct pme_os *os, const struct pme_mount *mount)
+{
+	_cleanup_close_ int copy = pme_os_enter_mount(os, mount->target);
+
+	return copy >= 0 ? pme_os_open_at(copy, ".", O_RDONLY | O_DIRECTORY)
+			 : pme_os_open(os, mount->target[1] ? mount->target + 1 : ".",
+				       O_RDONLY | O_DIRECTORY);
+}
+
 static int enter_mount(const struct pme_os *os, const struct pme_mount *mount,
 		       const struct pme_dev *dev, unsigned long magic, struct pme_fs_entry *ret)
 {
-	const char *path = mount->target[1] ? mount->target + 1 : ".";
-	_cleanup_close_ int clone = pme_os_clone_mount(os->root, path);
-	_cleanup_close_ int fd = clone >= 0 ? pme_os_open_at(clone, ".", O_RDONLY | O_DIRECTORY)
-					    : pme_os_open(os, path, O_RDONLY | O_DIRECTORY);
+	_cleanup_close_ int fd = pme_fs_enter_mount(os, mount);
 	int r = fd < 0 ? fd : check_dir(fd, dev, magic);
 
 	if (r < 0)
 		return r;
-	ret->clone = pme_take_fd(&clone);
 	ret->fd = pme_take_fd(&fd);
 	ret->is_root = strcmp(mount->root, "/") == 0;
 	return 0;

@@ -8,14 +8,16 @@
 #include "fs.h"
 
 struct pme_fs_entry {
-	int clone;    /* detached copy of a mount, or -1; close it last */
-	int fd;	      /* its directory */
+	int fd;	      /* a directory of it, on a mount of our own where we may make one; -1: none */
 	bool is_root; /* which is the root of the filesystem, not a subdirectory */
 };
 
+/* The directory of @mount, for reading: a descriptor or -errno. */
+int pme_fs_enter_mount(const struct pme_os *os, const struct pme_mount *mount);
+
 /*
- * Enter @fs, whose statfs(2) type must be @magic: 0, -EXDEV when others are mounted over all of its
- * mounts, -errno.
+ * Enter @fs, whose statfs(2) type must be @magic (0: any): 0, -EXDEV when others are mounted over
+ * all of its mounts, -errno.
  */
 int pme_fs_enter(const struct pme_os *os, const struct pme_fs *fs, unsigned long magic,
 		 struct pme_fs_entry *ret);

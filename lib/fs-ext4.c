@@ -40,12 +40,12 @@ static void pass_close(struct pass *pass)
 	pme_ext4_geo_done(&pass->geo);
 	pme_close_fd(&pass->dev_fd);
 	pme_close_fd(&pass->entry.fd);
-	pme_close_fd(&pass->entry.clone);
 }
 
 static int refuse(const struct pass *pass, int error, const char *text)
 {
-	pme_log_incomplete(pass->log, pme_fs_subject(pass->fs), "%s: %s", text, strerror(-error));
+	pme_log_incomplete(pass->log, pme_fs_subject(pass->fs), "%s: %s", text,
+			   pme_progress_error(error));
 	return error;
 }
 
@@ -109,6 +109,7 @@ static int open_all(struct pass *pass)
 		.geo = &pass->geo,
 		.fd = pass->entry.fd,
 		.devno = pass->fs->main->devno,
+		.progress = pass->log->progress,
 	};
 	return 0;
 }
@@ -124,6 +125,7 @@ static int walk_names(const struct pass *pass, struct pme_file **files, size_t n
 				    : pme_ext4_inode_open(pass->entry.fd, PME_EXT4_ROOT_INO, 0,
 							  O_RDONLY | O_DIRECTORY);
 
+	ret->progress = pass->door.progress;
 	if (fd >= 0)
 		return pme_names_walk(fd, pass->door.devno, files, n_files, ret);
 	if (fd == -ENOMEM)
@@ -211,7 +213,8 @@ static int attempt(struct pass *pass, bool is_last, struct pme_fs_result *ret)
 
 	if (r == 0)
 		r = pme_ext4_state_take(&pass->door, pass->ranges, NULL, &before);
-	if (r < 0 || (!is_last && pme_ext4_state_has_lost(&before)))
+	is_last = is_last || pme_progress_over(pass->door.progress);
+	if (r < 0 || (!is_last && !before.cut && pme_ext4_state_has_lost(&before)))
 		return r;
 	r = pme_ext4_files_make(&before, &pass->door, ret);
 	if (r == 0)
@@ -225,7 +228,7 @@ static int attempt(struct pass *pass, bool is_last, struct pme_fs_result *ret)
 	if (r < 0)
 		return r;
 	if (!pme_ext4_state_equal(&before, &after)) {
-		if (!is_last)
+		if (!is_last && !pme_progress_over(pass->door.progress))
 			return 0;
 		r = give_up_on(pass, &before, &after, ret);
 	}
@@ -258,7 +261,7 @@ static int resolve(const struct pme_topo *topo, const struct pme_fs *fs,
 		.fs = fs,
 		.ranges = ranges,
 		.log = log,
-		.entry = {.clone = -1, .fd = -1},
+		.entry = {.fd = -1},
 		.dev_fd = -1,
 	};
 	int r = open_all(&pass);

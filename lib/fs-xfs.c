@@ -31,7 +31,6 @@ struct pass {
 static void pass_close(struct pass *pass)
 {
 	pme_close_fd(&pass->view.fd);
-	pme_close_fd(&pass->view.clone);
 }
 
 static int open_view(struct pass *pass)
@@ -48,7 +47,6 @@ static int open_view(struct pass *pass)
 				   r == -EXDEV ? "others are mounted over them" : strerror(-r));
 		return r;
 	}
-	view->clone = entry.clone;
 	view->fd = entry.fd;
 	view->devno = pass->fs->main->devno;
 	view->is_root = entry.is_root;
@@ -80,6 +78,7 @@ static int walk_names(const struct pme_xfs_view *view, const struct pme_xfs_inod
 {
 	_cleanup_close_ int fd = open_root(view, root);
 
+	ret->progress = view->progress;
 	if (fd >= 0)
 		return pme_names_walk(fd, view->devno, files, n_files, ret);
 	if (fd == -ENOMEM)
@@ -97,6 +96,7 @@ static int find_names(const struct pme_xfs_view *view, struct pme_file **files, 
 
 	if (r < 0)
 		return r;
+	ret->progress = view->progress;
 	if (view->geo.has_parents) {
 		r = pme_xfs_parents_names(view->fd, &root, files, n_files, ret);
 		if (r == 0)
@@ -189,7 +189,7 @@ static int attempt(struct pass *pass, bool is_last, struct pme_fs_result *ret)
 	if (r < 0)
 		return r;
 	if (!pme_xfs_state_equal(&before, &after)) {
-		if (!is_last)
+		if (!is_last && !pme_progress_over(pass->view.progress))
 			return 0;
 		r = give_up_on(pass, &before, &after, ret);
 	}
@@ -266,7 +266,7 @@ static int resolve(const struct pme_topo *topo, const struct pme_fs *fs,
 		.fs = fs,
 		.ranges = ranges,
 		.log = log,
-		.view = {.clone = -1, .fd = -1},
+		.view = {.fd = -1, .progress = log->progress},
 	};
 	int r;
 
@@ -277,7 +277,8 @@ static int resolve(const struct pme_topo *topo, const struct pme_fs *fs,
 	if (r == 0)
 		return 0;
 	pme_fs_result_done(ret);
-	pme_log_incomplete(log, pme_fs_subject(fs), "cannot map bytes to files: %s", strerror(-r));
+	pme_log_incomplete(log, pme_fs_subject(fs), "cannot map bytes to files: %s",
+			   pme_progress_error(r));
 	if (fs->role != PME_FS_DATA && r != -ENOMEM)
 		return doubt_option(fs, ranges, r, ret);
 	return r;

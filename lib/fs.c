@@ -4,6 +4,8 @@
  */
 #include "fs.h"
 
+#include "extent.h"
+
 #include <string.h>
 
 static const struct pme_fs_kind *const kinds[] = {
@@ -15,7 +17,7 @@ const struct pme_fs_kind *pme_fs_kind_of(const char *type)
 	for (size_t i = 0; i < PME_ARRAY_SIZE(kinds); i++)
 		if (strcmp(kinds[i]->type, type) == 0)
 			return kinds[i];
-	return NULL;
+	return pme_extents_mapping(type) != PME_MAPPING_NONE ? &pme_fs_walk : NULL;
 }
 
 static int add_mount(struct pme_fs *fs, size_t *alloc, const struct pme_mount *mount)

@@ -54,7 +54,7 @@ struct pme_fs_result {
 };
 
 struct pme_fs_kind {
-	const char *type;
+	const char *type; /* NULL: many */
 	/*
 	 * 0 or -errno (nothing could be done; the caller makes an unknown of all ranges).  @ranges
 	 * is normalized.  Says what stays unknown in @log.
@@ -65,6 +65,8 @@ struct pme_fs_kind {
 };
 
 extern const struct pme_fs_kind pme_fs_xfs, pme_fs_ext2, pme_fs_ext3, pme_fs_ext4, pme_fs_btrfs;
+/* All others of which the kernel says where files lie: pme_extents_mapping(). */
+extern const struct pme_fs_kind pme_fs_walk;
 
 /* The row for @type, or NULL. */
 const struct pme_fs_kind *pme_fs_kind_of(const char *type);

@@ -259,6 +259,34 @@ int pme_fdinfo_parse(const char *text, size_t len)
 	return (flags & O_ACCMODE) == O_WRONLY || (flags & O_ACCMODE) == O_RDWR;
 }
 
+/* "KEY:\tNUMBER\n" at the start of a line: 1, 0 there is none, -EINVAL. */
+static int find_number(const char *text, size_t len, const char *key, uint64_t *ret)
+{
+	const char *end = text + len, *p = memmem(text, len, key, strlen(key)), *newline;
+
+	if (!p)
+		return 0;
+	p += strlen(key);
+	newline = memchr(p, '\n', (size_t)(end - p));
+	if (!newline || pme_parse_u64(p, (size_t)(newline - p), ret) < 0)
+		return -EINVAL;
+	return 1;
+}
+
+int pme_fdinfo_place_parse(const char *text, size_t len, uint64_t *ret_mount, uint64_t *ret_inode)
+{
+	uint64_t mount, inode = UINT64_MAX;
+	int r = find_number(text, len, "\nmnt_id:\t", &mount);
+
+	if (r == 1)
+		r = find_number(text, len, "\nino:\t", &inode) < 0 ? -EINVAL : 1;
+	if (r != 1)
+		return -EINVAL;
+	*ret_mount = mount;
+	*ret_inode = inode;
+	return 0;
+}
+
 int pme_cgroup_parse(const char *text, size_t len, char **ret_unit, char **ret_container)
 {
 	_cleanup_free_ char *unit = NULL;

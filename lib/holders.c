@@ -84,20 +84,17 @@ static int note_error(struct process *process, int error)
 	return 0;
 }
 
-static int name_holder(const struct search *search, struct process *process,
-		       struct pme_holder *holder)
+int pme_holder_name(const struct pme_os *os, const char *pid, struct pme_holder *holder)
 {
 	_cleanup_free_ char *cgroup = NULL;
 	size_t len;
-	int r = pme_os_read_line(search->os, &holder->command, "proc/%s/comm", process->pid);
+	int r = pme_os_read_line(os, &holder->command, "proc/%s/comm", pid);
 
 	if (r < 0 && r != -EINVAL) /* a name may hold a newline: then it has none for us */
-		r = note_error(process, r);
-	if (r == -ENOMEM)
 		return r;
-	r = pme_os_read_attr(search->os, &cgroup, &len, "proc/%s/cgroup", process->pid);
+	r = pme_os_read_attr(os, &cgroup, &len, "proc/%s/cgroup", pid);
 	if (r < 0)
-		return note_error(process, r);
+		return r;
 	r = pme_cgroup_parse(cgroup, len, &holder->unit, &holder->container);
 	return r == -ENOMEM ? r : 0;
 }
@@ -119,7 +116,9 @@ static int get_holder(const struct search *search, struct process *process, stru
 			return r;
 		last = &file->holders[file->n_holders++];
 		*last = (struct pme_holder){.pid = (pid_t)pid, .fd = -1};
-		r = name_holder(search, process, last);
+		r = pme_holder_name(search->os, process->pid, last);
+		if (r < 0)
+			r = note_error(process, r);
 	}
 	*ret = last;
 	return r;
@@ -336,16 +335,29 @@ static bool is_pid(const char *name)
 static int look_at_all(struct search *search, struct pme_log *log)
 {
 	char **names = NULL;
-	size_t count = 0;
+	size_t count = 0, pids = 0;
 	bool has_first = false;
 	int r = pme_os_list(search->os, "proc", &names, &count);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; r == 0 && i < count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		has_first |= strcmp(names[i], "1") == 0;
-		if (is_pid(names[i]))
+		pids += is_pid(names[i]);
+	}
+	pme_progress_about(log->progress, "/proc");
+	pme_progress_phase(log->progress, PME_PHASE_HOLDERS, PME_UNIT_PROCESSES, pids);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (!is_pid(names[i]))
+			continue;
+		r = pme_progress_at(log->progress, search->n_processes);
+		if (r == 0)
 			r = look_at_process(search, names[i]);
+	}
+	if (r == -ETIME) {
+		pme_log_incomplete(log, "/proc", "looked into %zu of %zu processes: %s",
+				   search->n_processes, pids, pme_progress_error(r));
+		r = 0;
 	}
 	pme_os_free_names(names, count);
 	if (r == 0 && !has_first)

@@ -23,6 +23,9 @@
 int pme_holders_find(const struct pme_os *os, struct pme_file **files, size_t n_files,
 		     struct pme_log *log);
 
+/* Command, unit and container of the process @pid (digits): 0 or -errno. */
+int pme_holder_name(const struct pme_os *os, const char *pid, struct pme_holder *holder);
+
 /* Parsers, for tests and fuzzing. */
 struct pme_map_line {
 	uint64_t start, end, offset, inode; /* start, end: addresses; offset: bytes of the file */
@@ -35,6 +38,11 @@ int pme_map_line_parse(const char *line, size_t len, struct pme_map_line *ret);
 int pme_vmflags_parse(const char *line, size_t len);
 /* From the text of /proc/PID/fdinfo/N: may the descriptor write?  1, 0, -EINVAL. */
 int pme_fdinfo_parse(const char *text, size_t len);
+/*
+ * From the same: the mount, and the inode (UINT64_MAX: the kernel does not say, before 5.14).  0 or
+ * -EINVAL.
+ */
+int pme_fdinfo_place_parse(const char *text, size_t len, uint64_t *ret_mount, uint64_t *ret_inode);
 /* From the text of /proc/PID/cgroup: systemd unit and container, each allocated or NULL. */
 int pme_cgroup_parse(const char *text, size_t len, char **ret_unit, char **ret_container);
 

@@ -112,6 +112,15 @@ static int geometry_init(const struct pme_dev *array, const struct pme_md_level 
 	return r < 0 ? r : pme_md_geometry_check(ret);
 }
 
+int pme_md_geometry_of(const struct pme_dev *array, struct pme_md_geometry *ret)
+{
+	const struct pme_md_level *level = array->md ? level_of(array->md) : NULL;
+
+	if (!level || array->table_error || array->md->reshape || array->size == 0)
+		return -EINVAL;
+	return geometry_init(array, level, ret);
+}
+
 static int say_odd(const struct pme_dev *array, struct pme_range range, struct pme_steps *ret)
 {
 	return pme_steps_unknown(ret, range, md_kind,

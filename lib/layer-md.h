@@ -75,6 +75,11 @@ int pme_md_geometry_alloc(struct pme_md_geometry *ret, size_t count);
 /* What must hold once everything is filled in: 0 or -EINVAL; sets @total. */
 int pme_md_geometry_check(struct pme_md_geometry *geo);
 void pme_md_geometry_done(struct pme_md_geometry *geo);
+/*
+ * The geometry of an array of its own: 0, -EINVAL when it has none that is followed, -ENOMEM.  @ret
+ * is zeroed before; free it in any case.
+ */
+int pme_md_geometry_of(const struct pme_dev *array, struct pme_md_geometry *ret);
 #define _cleanup_md_geometry_ _cleanup_(pme_md_geometry_done)
 
 /* The member or replacement that lies on @dev, or NULL. */

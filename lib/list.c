@@ -18,8 +18,9 @@ static struct json_object *range_json(const struct pme_scan *scan, const struct 
 	return object;
 }
 
-static struct json_object *device_json(const struct pme_scan *scan, const struct pme_dev *dev)
+static struct json_object *device_json(const struct pme_scan *scan, const struct pme_list *list)
 {
+	const struct pme_dev *dev = list->dev;
 	struct json_object *object = pme_json_object();
 	struct json_object *ranges = pme_json_array();
 	uint64_t bytes = 0;
@@ -31,7 +32,10 @@ static struct json_object *device_json(const struct pme_scan *scan, const struct
 		pme_json_append(ranges, range_json(scan, &scan->bads.items[i]));
 	}
 	pme_json_device(object, scan->topo, dev, 0);
+	pme_json_text(object, "identity", dev->identity);
+	pme_json_text(object, "uuid", dev->ns ? dev->ns->uuid : NULL);
 	pme_json_number(object, "size", dev->size);
+	pme_json_text(object, "list", pme_list_state_name(list->state));
 	pme_json_number(object, "bad_bytes", bytes);
 	pme_json_set(object, "ranges", ranges);
 	return object;
@@ -41,8 +45,8 @@ void pme_list_json(const struct pme_scan *scan, struct json_object *doc)
 {
 	struct json_object *array = pme_json_array();
 
-	for (size_t i = 0; i < scan->selection.bases.count; i++)
-		pme_json_append(array, device_json(scan, scan->selection.bases.items[i]));
+	for (size_t i = 0; i < scan->bads.n_lists; i++)
+		pme_json_append(array, device_json(scan, &scan->bads.lists[i]));
 	pme_json_set(doc, "devices", array);
 }
 

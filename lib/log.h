@@ -9,6 +9,7 @@
 #define PME_LOG_H
 
 #include "base.h"
+#include "progress.h"
 
 enum pme_severity {
 	/* from worst to mildest */
@@ -29,6 +30,7 @@ struct pme_log {
 	bool incomplete; /* something could not be known: coverage "incomplete", exit status 16 */
 	bool failed;	 /* an operation failed: exit status 4 */
 	bool no_memory;	 /* a message could not be stored; implies failed */
+	struct pme_progress *progress; /* of the same run; borrowed, or NULL */
 };
 
 const char *pme_severity_name(enum pme_severity severity);

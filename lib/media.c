@@ -27,7 +27,7 @@ static int open_dev(const struct pme_topo *topo, const struct pme_dev *dev, int 
 		return -ENOMEM;
 	if (pme_dev_suspended(topo, dev))
 		return -EAGAIN;
-	fd = pme_os_open(topo->os, path, O_RDONLY | O_NONBLOCK | flags);
+	fd = pme_os_open(topo->os, path, O_NONBLOCK | flags);
 	if (fd < 0)
 		return fd;
 	r = pme_os_fstat(fd, &st);
@@ -40,12 +40,17 @@ static int open_dev(const struct pme_topo *topo, const struct pme_dev *dev, int 
 
 int pme_media_open(const struct pme_topo *topo, const struct pme_dev *dev)
 {
-	return open_dev(topo, dev, O_DIRECT);
+	return open_dev(topo, dev, O_RDONLY | O_DIRECT);
+}
+
+int pme_media_open_write(const struct pme_topo *topo, const struct pme_dev *dev)
+{
+	return open_dev(topo, dev, O_RDWR | O_DIRECT);
 }
 
 int pme_media_open_cached(const struct pme_topo *topo, const struct pme_dev *dev)
 {
-	return open_dev(topo, dev, 0);
+	return open_dev(topo, dev, O_RDONLY);
 }
 
 /* Bytes of the device itself, to know where the last page ends. */

@@ -14,6 +14,10 @@
  */
 int pme_media_open(const struct pme_topo *topo, const struct pme_dev *dev);
 
+/* The same, also for writing, around the page cache; -EBUSY: it is mounted, and the kernel minds.
+ */
+int pme_media_open_write(const struct pme_topo *topo, const struct pme_dev *dev);
+
 /*
  * The same, but reads of it go through the page cache: there, not on the media, is the metadata of
  * a filesystem that is mounted from this very device and writes it through its buffers (ext4).

@@ -1,37 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The walk that finds names; see names.h.
+ * One thread of the walk that finds names; see names-walk.h.
  *
  * Depth first with an explicit stack.  One getdents buffer serves all levels: after a buffer is
- * looked through, only the names of its directories are left, on a stack of their own.  What
- * surprises: only the deepest levels have a descriptor; upper ones are closed and opened again
- * through "..", at the position where they were left (directory positions of XFS are stable).
+ * looked through, only the names of its directories are left, on a stack of their own.  When others
+ * have nothing to do they get half of those that are highest up.  What surprises: only the deepest
+ * levels have a descriptor; upper ones are closed and opened again through "..", at the position
+ * where they were left (directory positions of XFS are stable).
  */
+#include "names-walk.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 
-#include "names.h"
-
 #define DENTS_SIZE 32768 /* more does not make it faster */
-#define OPEN_LEVELS 64	 /* descriptors at a time */
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-#define FILTER_BITS_MIN 4096
+#define NOT_READ (-1) /* the position of a directory that is left as it is */
 #define NO_REACH "not entered, as it cannot be read and the filesystem would take that for damage"
 
 /* A directory that is being read. */
 struct level {
-	int fd; /* -1: closed for now */
-	off_t pos;
+	int fd;	   /* -1: closed for now */
+	off_t pos; /* where to read on when it is opened again, or NOT_READ */
 	uint64_t ino;
 	size_t path_len;  /* of walk->path */
-	size_t first_sub; /* its directories start here in walk->subs */
-};
-
-/* A directory still to be entered. */
-struct sub {
-	uint64_t ino;
-	size_t name; /* where in walk->arena */
+	size_t bottom;	  /* its directories start here in walk->subs */
+	size_t first_sub; /* those below this one were given away */
 };
 
 struct text {
@@ -39,45 +34,44 @@ struct text {
 	size_t len, alloc;
 };
 
-struct walk {
-	dev_t devno;
-	struct pme_file **files;
-	size_t n_files;
-	uint32_t *missing; /* names still to be found, per file */
-	uint64_t total_missing;
-	unsigned char *filter; /* a set bit: some wanted inode has this number modulo filter_bits */
-	uint64_t filter_bits;
+struct pme_walk {
+	struct pme_walks *walks;
 	struct level *levels;
 	size_t depth, alloc_levels;
-	struct sub *subs;
+	size_t base_depth;	   /* of the first level */
+	struct pme_walk_sub *subs; /* names are in the arena */
 	size_t n_subs, alloc_subs;
 	struct text arena, path;
-	struct pme_names *names;
+	struct pme_names names;
 	size_t n_skipped;
-	char *skipped; /* why the first one was skipped */
+	char *skipped;	    /* where and why, of the one that comes first */
+	uint64_t n_entries; /* looked at, and not told of yet */
 	_Alignas(struct dirent64) char dents[DENTS_SIZE];
 };
 
-static struct walk *walk_free(struct walk *walk)
+struct pme_walk *pme_walk_new(struct pme_walks *walks)
+{
+	struct pme_walk *walk = calloc(1, sizeof(*walk));
+
+	if (walk)
+		walk->walks = walks;
+	return walk;
+}
+
+struct pme_walk *pme_walk_free(struct pme_walk *walk)
 {
 	if (!walk)
 		return NULL;
 	for (size_t i = 0; i < walk->depth; i++)
 		pme_close_fd(&walk->levels[i].fd);
-	free(walk->missing);
-	free(walk->filter);
 	free(walk->levels);
 	free(walk->subs);
 	free(walk->arena.bytes);
 	free(walk->path.bytes);
+	pme_names_done(&walk->names);
 	free(walk->skipped);
 	free(walk);
 	return NULL;
-}
-
-static void walk_cleanup(struct walk **walk)
-{
-	walk_free(*walk);
 }
 
 /* Append @len bytes and a NUL that is not counted. */
@@ -111,69 +105,8 @@ static int path_cut(struct text *path, size_t len)
 	return text_append(path, "", 0);
 }
 
-static int by_inode(const void *a, const void *b)
-{
-	const struct pme_file *p = *(struct pme_file *const *)a;
-	const struct pme_file *q = *(struct pme_file *const *)b;
-
-	return p->inode < q->inode ? -1 : p->inode > q->inode;
-}
-
-static uint32_t names_wanted(const struct pme_file *file)
-{
-	if (file->mode == 0)
-		return 1; /* never counted down: nobody knows how many there are */
-	return S_ISDIR(file->mode) ? file->nlink > 0 : file->nlink;
-}
-
-static int prepare_filter(struct walk *walk)
-{
-	walk->filter_bits = FILTER_BITS_MIN;
-	while (walk->filter_bits < walk->n_files * 16)
-		walk->filter_bits *= 2;
-	walk->filter = calloc(walk->filter_bits / 8, 1);
-	if (!walk->filter)
-		return -ENOMEM;
-	for (size_t i = 0; i < walk->n_files; i++) {
-		uint64_t bit = walk->files[i]->inode & (walk->filter_bits - 1);
-
-		walk->filter[bit / 8] |= (unsigned char)(1U << bit % 8);
-	}
-	return 0;
-}
-
-static int prepare_wanted(struct walk *walk)
-{
-	qsort(walk->files, walk->n_files, sizeof(*walk->files), by_inode);
-	walk->missing = calloc(walk->n_files, sizeof(*walk->missing));
-	if (!walk->missing)
-		return -ENOMEM;
-	for (size_t i = 0; i < walk->n_files; i++) {
-		walk->missing[i] = names_wanted(walk->files[i]);
-		walk->total_missing += walk->missing[i];
-	}
-	return prepare_filter(walk);
-}
-
-static bool may_be_wanted(const struct walk *walk, uint64_t ino)
-{
-	uint64_t bit = ino & (walk->filter_bits - 1);
-
-	return walk->filter[bit / 8] >> bit % 8 & 1;
-}
-
-/* Position of the file with number @ino, n_files when it is not wanted. */
-static size_t find_file(const struct walk *walk, uint64_t ino)
-{
-	const struct pme_file key = {.inode = ino}, *keyp = &key;
-	struct pme_file **found =
-		bsearch(&keyp, walk->files, walk->n_files, sizeof(*walk->files), by_inode);
-
-	return found ? (size_t)(found - walk->files) : walk->n_files;
-}
-
-/* One directory stays unread: @why is an errno, or 0 and @text says it. */
-static int skip_dir(struct walk *walk, const char *name, int error, const char *text)
+/* One directory stays unread: @error says why, or it is 0 and @text does. */
+static int skip_dir(struct pme_walk *walk, const char *name, int error, const char *text)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_free_ char *quoted = NULL;
@@ -194,7 +127,7 @@ static int skip_dir(struct walk *walk, const char *name, int error, const char *
  * Is @name, found with the number of @file, still it?  An inode that cannot be read (bad media) is
  * taken at the word of its directory: it is what we are here for.
  */
-static bool is_confirmed(const struct walk *walk, const char *name, const struct pme_file *file)
+static bool is_confirmed(const struct pme_walk *walk, const char *name, const struct pme_file *file)
 {
 	struct stat st;
 	int r;
@@ -204,29 +137,27 @@ static bool is_confirmed(const struct walk *walk, const char *name, const struct
 	r = pme_os_stat_at(walk->levels[walk->depth - 1].fd, name, false, &st);
 	if (r < 0)
 		return r != -ENOENT;
-	return st.st_ino == file->inode && st.st_dev == walk->devno;
+	return st.st_ino == file->inode && st.st_dev == walk->walks->devno;
 }
 
-static int keep_name(struct walk *walk, size_t i, const char *name)
+static int keep_name(struct pme_walk *walk, size_t i, const char *name)
 {
+	struct pme_file *file = walk->walks->wanted.files[i];
 	size_t dir_len = walk->path.len;
 	int r;
 
-	if (!is_confirmed(walk, name, walk->files[i]))
+	if (!is_confirmed(walk, name, file))
 		return 0;
 	r = path_append(&walk->path, name);
 	if (r == 0)
-		r = pme_names_add(walk->names, walk->files[i], strdup(walk->path.bytes));
+		r = pme_names_add(&walk->names, file, strdup(walk->path.bytes));
 	if (r < 0)
 		return r;
-	if (walk->missing[i] > 0 && walk->files[i]->mode != 0) {
-		walk->missing[i]--;
-		walk->total_missing--;
-	}
+	pme_wanted_found(&walk->walks->wanted, i);
 	return path_cut(&walk->path, dir_len);
 }
 
-static int push_sub(struct walk *walk, uint64_t ino, const char *name)
+static int push_sub(struct pme_walk *walk, uint64_t ino, const char *name)
 {
 	int r = pme_grow(&walk->subs, &walk->alloc_subs, walk->n_subs, sizeof(*walk->subs));
 	size_t at = walk->arena.len;
@@ -235,11 +166,11 @@ static int push_sub(struct walk *walk, uint64_t ino, const char *name)
 		r = text_append(&walk->arena, name, strlen(name) + 1);
 	if (r < 0)
 		return r;
-	walk->subs[walk->n_subs++] = (struct sub){.ino = ino, .name = at};
+	walk->subs[walk->n_subs++] = (struct pme_walk_sub){.ino = ino, .name = at};
 	return 0;
 }
 
-static bool is_dir(const struct walk *walk, const struct dirent64 *entry)
+static bool is_dir(const struct pme_walk *walk, const struct dirent64 *entry)
 {
 	struct stat st;
 
@@ -249,29 +180,30 @@ static bool is_dir(const struct walk *walk, const struct dirent64 *entry)
 	       S_ISDIR(st.st_mode);
 }
 
-static int look_at(struct walk *walk, const struct dirent64 *entry)
+static int look_at(struct pme_walk *walk, const struct dirent64 *entry)
 {
-	size_t i = walk->n_files;
+	const struct pme_wanted *wanted = &walk->walks->wanted;
+	size_t i;
 	int r = 0;
 
 	if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 		return 0;
-	if (may_be_wanted(walk, entry->d_ino))
-		i = find_file(walk, entry->d_ino);
-	if (i < walk->n_files)
+	walk->n_entries++;
+	i = pme_wanted_find(wanted, entry->d_ino);
+	if (i < wanted->n_files)
 		r = keep_name(walk, i, entry->d_name);
-	if (r == 0 && i < walk->n_files && walk->files[i]->out_of_reach)
+	if (r == 0 && i < wanted->n_files && wanted->files[i]->out_of_reach)
 		return entry->d_type == DT_REG ? 0 : skip_dir(walk, entry->d_name, 0, NO_REACH);
 	if (r == 0 && is_dir(walk, entry))
 		r = push_sub(walk, entry->d_ino, entry->d_name);
 	return r;
 }
 
-static int look_through(struct walk *walk, size_t size)
+static int look_through(struct pme_walk *walk, size_t size)
 {
 	size_t pos = 0;
 
-	while (pos < size && walk->total_missing > 0) {
+	while (pos < size && !pme_wanted_all_found(&walk->walks->wanted)) {
 		const struct dirent64 *entry = (const void *)(walk->dents + pos);
 		int r;
 
@@ -287,8 +219,8 @@ static int look_through(struct walk *walk, size_t size)
 	return 0;
 }
 
-/* Reading must not write access times; only the owner may ask for that. */
-static int open_dir(int dir, const char *name)
+/* Only the owner may ask that access times stay. */
+int pme_walk_open_dir(int dir, const char *name)
 {
 	int fd = pme_os_open_at(dir, name, DIR_FLAGS | O_NOATIME);
 
@@ -296,26 +228,28 @@ static int open_dir(int dir, const char *name)
 }
 
 /* Is @fd the directory @ino of this filesystem, with nothing mounted over it? */
-static bool is_same_dir(const struct walk *walk, int fd, uint64_t ino)
+static bool is_same_dir(const struct pme_walk *walk, int fd, uint64_t ino)
 {
 	struct stat st;
 
-	return pme_os_stat_at(fd, ".", false, &st) == 0 && st.st_dev == walk->devno &&
+	return pme_os_stat_at(fd, ".", false, &st) == 0 && st.st_dev == walk->walks->devno &&
 	       st.st_ino == ino;
 }
 
 /* Go down into the directory behind @fd, which is taken; walk->path is its path already. */
-static int push_level(struct walk *walk, int fd, uint64_t ino)
+static int push_level(struct pme_walk *walk, int fd, uint64_t ino)
 {
 	_cleanup_close_ int owned = fd;
+	size_t keep = walk->walks->open_levels;
 	struct level *upper;
 	int r = pme_grow(&walk->levels, &walk->alloc_levels, walk->depth, sizeof(*walk->levels));
 
 	if (r < 0)
 		return r;
-	upper = walk->depth >= OPEN_LEVELS ? &walk->levels[walk->depth - OPEN_LEVELS] : NULL;
+	upper = walk->depth >= keep ? &walk->levels[walk->depth - keep] : NULL;
 	if (upper && upper->fd >= 0) {
-		upper->pos = lseek(upper->fd, 0, SEEK_CUR);
+		if (upper->pos != NOT_READ)
+			upper->pos = lseek(upper->fd, 0, SEEK_CUR);
 		pme_close_fd(&upper->fd);
 		upper->fd = -1;
 	}
@@ -323,28 +257,37 @@ static int push_level(struct walk *walk, int fd, uint64_t ino)
 		.fd = pme_take_fd(&owned),
 		.ino = ino,
 		.path_len = walk->path.len,
+		.bottom = walk->n_subs,
 		.first_sub = walk->n_subs,
 	};
 	return 0;
 }
 
 /* Open @upper, the parent of the directory @fd, where it was left: 1, 0 when it cannot be. */
-static bool reopen_level(const struct walk *walk, struct level *upper, int fd)
+static bool reopen_level(const struct pme_walk *walk, struct level *upper, int fd)
 {
-	upper->fd = open_dir(fd, "..");
+	upper->fd = pme_walk_open_dir(fd, "..");
 	return upper->fd >= 0 && is_same_dir(walk, upper->fd, upper->ino) &&
-	       lseek(upper->fd, upper->pos, SEEK_SET) == upper->pos;
+	       (upper->pos == NOT_READ || lseek(upper->fd, upper->pos, SEEK_SET) == upper->pos);
+}
+
+/* All its directories, also those that were given away. */
+static void forget_subs(struct pme_walk *walk, struct level *level)
+{
+	if (walk->n_subs > level->bottom)
+		walk->arena.len = walk->subs[level->bottom].name;
+	walk->n_subs = level->first_sub = level->bottom;
 }
 
 /* The rest of a level is lost: say so, forget its directories. */
-static int abandon_level(struct walk *walk, struct level *level, int error, const char *text)
+static int abandon_level(struct pme_walk *walk, struct level *level, int error, const char *text)
 {
-	walk->n_subs = level->first_sub;
-	level->pos = -1;
+	forget_subs(walk, level);
+	level->pos = NOT_READ;
 	return skip_dir(walk, "", error, text);
 }
 
-static int pop_level(struct walk *walk)
+static int pop_level(struct pme_walk *walk)
 {
 	struct level *level = &walk->levels[walk->depth - 1];
 	struct level *upper = walk->depth > 1 ? level - 1 : NULL;
@@ -352,6 +295,7 @@ static int pop_level(struct walk *walk)
 	int r = 0;
 
 	pme_close_fd(&level->fd);
+	forget_subs(walk, level);
 	walk->depth--;
 	if (upper)
 		r = path_cut(&walk->path, upper->path_len);
@@ -366,14 +310,15 @@ static bool is_gone(int error)
 	return error == -ENOENT || error == -ENOTDIR || error == -ELOOP;
 }
 
-static int enter_dir(struct walk *walk, int dir, const struct sub *sub, const char *name)
+static int enter_dir(struct pme_walk *walk, int dir, const struct pme_walk_sub *sub,
+		     const char *name)
 {
 	_cleanup_close_ int fd = -1;
 	int r;
 
-	if (walk->depth >= PME_NAMES_DEPTH)
+	if (walk->base_depth + walk->depth >= PME_NAMES_DEPTH)
 		return skip_dir(walk, name, 0, "nested too deep");
-	fd = open_dir(dir, name);
+	fd = pme_walk_open_dir(dir, name);
 	if (is_gone(fd))
 		return 0;
 	if (fd < 0)
@@ -384,36 +329,107 @@ static int enter_dir(struct walk *walk, int dir, const struct sub *sub, const ch
 	return r < 0 ? r : push_level(walk, pme_take_fd(&fd), sub->ino);
 }
 
-static int enter_next(struct walk *walk)
+static int enter_next(struct pme_walk *walk)
 {
-	const struct sub *sub = &walk->subs[--walk->n_subs];
+	const struct pme_walk_sub *sub = &walk->subs[--walk->n_subs];
 
 	walk->arena.len = sub->name;
 	return enter_dir(walk, walk->levels[walk->depth - 1].fd, sub,
 			 walk->arena.bytes + sub->name);
 }
 
+/* Tell how many entries were looked at since the last time. */
+static int step(struct pme_walk *walk)
+{
+	uint64_t done = walk->n_entries;
+
+	walk->n_entries = 0;
+	return pme_crew_step(&walk->walks->crew, done);
+}
+
 /* Read on in the deepest directory, or leave it at its end. */
-static int read_on(struct walk *walk)
+static int read_on(struct pme_walk *walk)
 {
 	struct level *level = &walk->levels[walk->depth - 1];
 	ssize_t n = 0;
 	int r = 0;
 
-	if (level->pos >= 0 && level->fd >= 0)
+	if (level->pos != NOT_READ && level->fd >= 0)
 		n = pme_os_getdents(level->fd, walk->dents, sizeof(walk->dents));
-	if (n > 0)
-		return look_through(walk, (size_t)n);
+	if (n > 0) {
+		r = look_through(walk, (size_t)n);
+		return r < 0 ? r : step(walk);
+	}
 	if (n < 0 && !is_gone((int)n))
 		r = abandon_level(walk, level, (int)n, NULL);
 	return r < 0 ? r : pop_level(walk);
 }
 
-static int walk_down(struct walk *walk)
+/* Copy @count directories of @level, the first ones, into @job: 0 or -ENOMEM. */
+static int fill_job(const struct pme_walk *walk, const struct level *level, size_t count,
+		    struct pme_walk_job *job)
+{
+	const struct pme_walk_sub *subs = &walk->subs[level->first_sub];
+	const struct pme_walk_sub *last = &subs[count - 1];
+	size_t start = subs->name, end = last->name + strlen(walk->arena.bytes + last->name) + 1;
+
+	job->ino = level->ino;
+	job->depth = walk->base_depth + (size_t)(level - walk->levels);
+	job->path = strndup(walk->path.bytes, level->path_len);
+	job->subs = malloc(count * sizeof(*job->subs));
+	job->names = malloc(end - start);
+	if (!job->path || !job->subs || !job->names)
+		return -ENOMEM;
+	memcpy(job->names, walk->arena.bytes + start, end - start);
+	for (size_t i = 0; i < count; i++)
+		job->subs[i] = (struct pme_walk_sub){subs[i].ino, subs[i].name - start};
+	job->n_subs = count;
+	return 0;
+}
+
+/* Give the first @count directories of @level away; what cannot be given is kept. */
+static int give_some(struct pme_walk *walk, struct level *level, size_t count)
+{
+	struct pme_walk_job *job = calloc(1, sizeof(*job));
+	int r;
+
+	if (!job)
+		return -ENOMEM;
+	job->fd = pme_walk_open_dir(level->fd, ".");
+	r = job->fd < 0 ? 0 : fill_job(walk, level, count, job);
+	if (r < 0 || job->fd < 0) {
+		pme_walk_job_free(job);
+		return r;
+	}
+	level->first_sub += count;
+	pme_walks_give(walk->walks, job);
+	return 0;
+}
+
+/* To others half of what is pending as high up as possible; one in the deepest is for us. */
+static int give(struct pme_walk *walk)
+{
+	for (size_t i = 0; i < walk->depth; i++) {
+		bool is_deepest = i + 1 == walk->depth;
+		struct level *level = &walk->levels[i];
+		size_t end = is_deepest ? walk->n_subs : level[1].bottom;
+		size_t pending = end - level->first_sub;
+
+		if (level->fd >= 0 && pending > is_deepest)
+			return give_some(walk, level, (pending + !is_deepest) / 2);
+	}
+	return 0;
+}
+
+static int walk_down(struct pme_walk *walk)
 {
 	int r = 0;
 
-	while (r == 0 && walk->depth > 0 && walk->total_missing > 0) {
+	while (r == 0 && walk->depth > 0 && !pme_wanted_all_found(&walk->walks->wanted)) {
+		if (pme_walks_want(walk->walks))
+			r = give(walk);
+		if (r < 0)
+			break;
 		if (walk->n_subs > walk->levels[walk->depth - 1].first_sub)
 			r = enter_next(walk);
 		else
@@ -422,60 +438,44 @@ static int walk_down(struct walk *walk)
 	return r;
 }
 
-static int start_at(struct walk *walk, int root)
+/* Whatever is left of an earlier job that was ended early is forgotten. */
+static int begin(struct pme_walk *walk, struct pme_walk_job *job)
 {
-	_cleanup_close_ int fd = open_dir(root, ".");
-	struct stat st;
-	size_t i;
-	int r;
+	int r = 0;
 
-	if (fd < 0)
-		return fd;
-	r = pme_os_stat_at(root, ".", false, &st);
+	while (walk->depth > 0)
+		pme_close_fd(&walk->levels[--walk->depth].fd);
+	walk->n_subs = 0;
+	walk->arena.len = 0;
+	walk->base_depth = job->depth;
+	r = path_cut(&walk->path, 0);
+	if (r == 0 && *job->path)
+		r = path_append(&walk->path, job->path);
 	if (r == 0)
-		r = path_cut(&walk->path, 0);
-	if (r == 0)
-		r = push_level(walk, pme_take_fd(&fd), st.st_ino);
-	if (r < 0)
-		return r;
-	i = find_file(walk, st.st_ino);
-	if (i == walk->n_files)
-		return 0;
-	walk->total_missing -= walk->missing[i];
-	walk->missing[i] = 0;
-	return pme_names_add(walk->names, walk->files[i], strdup(""));
+		r = push_level(walk, pme_take_fd(&job->fd), job->ino);
+	for (size_t i = 0; r == 0 && i < job->n_subs; i++)
+		r = push_sub(walk, job->subs[i].ino, job->names + job->subs[i].name);
+	if (r == 0 && job->n_subs > 0)
+		walk->levels[0].pos = NOT_READ;
+	return r;
 }
 
-static int tell_skipped(const struct walk *walk)
+int pme_walk_run(struct pme_walk *walk, struct pme_walk_job *job)
 {
-	if (walk->n_skipped == 0)
-		return 0;
-	free(walk->names->incomplete);
-	walk->names->incomplete = walk->n_skipped == 1
-					  ? strdup(walk->skipped)
-					  : pme_printf("%s (and %zu other directories)",
-						       walk->skipped, walk->n_skipped - 1);
-	return walk->names->incomplete ? 0 : -ENOMEM;
+	int r = begin(walk, job);
+
+	pme_walk_job_free(job);
+	return r < 0 ? r : walk_down(walk);
 }
 
-int pme_names_walk(int root, dev_t devno, struct pme_file **files, size_t n_files,
-		   struct pme_names *ret)
+int pme_walk_hand_in(struct pme_walk *walk)
 {
-	_cleanup_(walk_cleanup) struct walk *walk = calloc(1, sizeof(*walk));
-	int r;
+	struct pme_walks *walks = walk->walks;
 
-	if (!walk)
-		return -ENOMEM;
-	if (n_files == 0)
-		return 0;
-	walk->devno = devno;
-	walk->files = files;
-	walk->n_files = n_files;
-	walk->names = ret;
-	r = prepare_wanted(walk);
-	if (r == 0)
-		r = start_at(walk, root);
-	if (r == 0)
-		r = walk_down(walk);
-	return r < 0 ? r : tell_skipped(walk);
+	walks->n_skipped += walk->n_skipped;
+	if (walk->skipped && (!walks->skipped || strcmp(walk->skipped, walks->skipped) < 0)) {
+		free(walks->skipped);
+		walks->skipped = pme_take_ptr(walk->skipped);
+	}
+	return pme_names_move(walks->names, &walk->names);
 }

@@ -3,11 +3,13 @@
  * Names within a filesystem -> paths that people can use; see names.h.
  *
  * A path is only published when lstat() finds the very inode there.  What surprises: paths can be
- * longer than PATH_MAX, so they are looked up in parts.
+ * longer than PATH_MAX, so they are looked up in parts; and a lookup through a mount that people
+ * use would make umount(2) fail meanwhile, so it goes through a copy of it where we may make one.
  */
 #include "names.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <string.h>
 
@@ -17,7 +19,12 @@ struct publish {
 	const struct pme_os *os;
 	const struct pme_fs *fs;
 	const struct pme_names *names;
+	int *dirs; /* of each mount: see dir_of() */
 };
+
+#define NOT_TRIED (-1)
+#define BY_PATH (-2)
+#define MAX_DIRS 64 /* mounts that are copied: more are what containers have, by the thousand */
 
 int pme_names_add(struct pme_names *names, struct pme_file *file, char *path)
 {
@@ -34,6 +41,22 @@ int pme_names_add(struct pme_names *names, struct pme_file *file, char *path)
 		.path = pme_take_ptr(owned),
 	};
 	return 0;
+}
+
+int pme_names_move(struct pme_names *names, struct pme_names *from)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < from->count; i++)
+		r = pme_names_add(names, from->items[i].file, pme_take_ptr(from->items[i].path));
+	return r;
+}
+
+int pme_names_cut(struct pme_names *names)
+{
+	free(names->incomplete);
+	names->incomplete = strdup(pme_progress_error(-ETIME));
+	return names->incomplete ? 0 : -ENOMEM;
 }
 
 void pme_names_done(struct pme_names *names)
@@ -116,10 +139,10 @@ static size_t part_length(const char *path)
 	return len;
 }
 
-/* lstat of a path of any length. */
-static int stat_path(const struct pme_os *os, const char *path, struct stat *ret)
+/* lstat of a path of any length below @root. */
+static int stat_path(int root, const char *path, struct stat *ret)
 {
-	_cleanup_close_ int dir = pme_os_open(os, ".", O_PATH | O_DIRECTORY);
+	_cleanup_close_ int dir = pme_os_open_at(root, ".", O_PATH | O_DIRECTORY);
 
 	while (*path == '/')
 		path++;
@@ -143,24 +166,23 @@ static bool is_damage(int error)
 }
 
 /* What must not be asked for itself is where its directory is. */
-static bool is_parent_confirmed(const struct pme_os *os, const char *path,
-				const struct pme_file *file)
+static bool is_parent_confirmed(int root, const char *path, const struct pme_file *file)
 {
 	const char *slash = strrchr(path, '/');
 	_cleanup_free_ char *parent = strndup(path, slash ? (size_t)(slash - path) : 0);
 	struct stat st;
 
-	return parent && stat_path(os, parent, &st) == 0 && st.st_dev == file->devno;
+	return parent && stat_path(root, parent, &st) == 0 && st.st_dev == file->devno;
 }
 
-static bool is_confirmed(const struct pme_os *os, const char *path, const struct pme_file *file)
+static bool is_confirmed(int root, const char *path, const struct pme_file *file)
 {
 	struct stat st;
 	int r;
 
 	if (file->out_of_reach)
-		return is_parent_confirmed(os, path, file);
-	r = stat_path(os, path, &st);
+		return is_parent_confirmed(root, path, file);
+	r = stat_path(root, path, &st);
 	if (r < 0)
 		return file->mode == 0 && is_damage(r);
 	return st.st_ino == file->inode && st.st_dev == file->devno;
@@ -174,16 +196,40 @@ static bool has_path(const struct pme_file *file, const char *path)
 	return false;
 }
 
-/* Add the path of @name through one mount: 1 when it shows the file, 0, -ENOMEM. */
-static int publish_through(const struct publish *publish, const struct pme_mount *mount,
-			   const struct pme_name *name)
+/* A copy of the mount, made when it is wanted; BY_PATH: there is none. */
+static int dir_of(const struct publish *publish, size_t mount)
 {
+	int *dir = &publish->dirs[mount];
+
+	if (*dir == NOT_TRIED)
+		*dir = mount < MAX_DIRS
+			       ? pme_os_enter_mount(publish->os, publish->fs->mounts[mount]->target)
+			       : BY_PATH;
+	if (*dir < 0)
+		*dir = BY_PATH;
+	return *dir;
+}
+
+static bool is_shown(const struct publish *publish, size_t i, const char *path,
+		     const struct pme_file *file)
+{
+	const char *target = publish->fs->mounts[i]->target;
+	int dir = dir_of(publish, i);
+
+	return dir == BY_PATH ? is_confirmed(publish->os->root, path, file)
+			      : is_confirmed(dir, path + (target[1] ? strlen(target) : 0), file);
+}
+
+/* Add the path of @name through one mount: 1 when it shows the file, 0, -ENOMEM. */
+static int publish_through(const struct publish *publish, size_t i, const struct pme_name *name)
+{
+	const struct pme_mount *mount = publish->fs->mounts[i];
 	_cleanup_free_ char *path = NULL;
 	int r = pme_names_path(mount->root, mount->target, name->path, &path);
 
 	if (r <= 0 || (publish->fs->n_mounts > 1 && has_path(name->file, path)))
 		return r;
-	if (!is_confirmed(publish->os, path, name->file))
+	if (!is_shown(publish, i, path, name->file))
 		return 0;
 	r = pme_file_add_path(name->file, pme_take_ptr(path));
 	return r < 0 ? r : 1;
@@ -195,7 +241,7 @@ static int publish_name(const struct publish *publish, const struct pme_name *na
 	int seen = 0;
 
 	for (size_t i = 0; i < publish->fs->n_mounts; i++) {
-		int r = publish_through(publish, publish->fs->mounts[i], name);
+		int r = publish_through(publish, i, name);
 
 		if (r < 0)
 			return r;
@@ -232,7 +278,7 @@ static int tell_hidden(struct pme_file *file, const char *name)
 			  pme_printf("no mount shows /%s (name inside the filesystem)", quoted));
 }
 
-static size_t names_wanted(const struct pme_file *file)
+uint32_t pme_names_wanted(const struct pme_file *file)
 {
 	return S_ISDIR(file->mode) ? file->nlink > 0 : file->nlink;
 }
@@ -246,10 +292,11 @@ static int judge_file(const struct publish *publish, struct pme_file *file, size
 		return set_reason(file, !gap && file->paths_complete,
 				  pme_printf("its inode cannot be read%s%s", gap ? "; " : "",
 					     gap ? gap : ""));
-	if (found >= names_wanted(file))
+	if (found >= pme_names_wanted(file))
 		return 0;
 	return set_reason(file, false,
-			  pme_printf("%zu of %zu names found; %s", found, names_wanted(file),
+			  pme_printf("%zu of %" PRIu32 " names found; %s", found,
+				     pme_names_wanted(file),
 				     gap ? gap : "a name changed while the tree was read"));
 }
 
@@ -306,15 +353,19 @@ static int publish_file(const struct publish *publish, struct pme_file *file)
 int pme_names_publish(const struct pme_topo *topo, const struct pme_fs *fs, struct pme_names *names,
 		      struct pme_file **files, size_t n_files)
 {
-	const struct publish publish = {.os = topo->os, .fs = fs, .names = names};
+	_cleanup_free_ int *dirs = calloc(fs->n_mounts + 1, sizeof(*dirs));
+	const struct publish publish = {.os = topo->os, .fs = fs, .names = names, .dirs = dirs};
+	int r = 0;
 
+	if (!dirs)
+		return -ENOMEM;
+	for (size_t i = 0; i < fs->n_mounts; i++)
+		dirs[i] = NOT_TRIED;
 	if (names->count > 0)
 		qsort(names->items, names->count, sizeof(*names->items), by_file);
-	for (size_t i = 0; i < n_files; i++) {
-		int r = publish_file(&publish, files[i]);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	for (size_t i = 0; i < n_files && r >= 0; i++)
+		r = publish_file(&publish, files[i]);
+	for (size_t i = 0; i < fs->n_mounts; i++)
+		pme_close_fd(&dirs[i]);
+	return r < 0 ? r : 0;
 }

@@ -4,7 +4,8 @@
  *
  * The walk reads directories only (getdents64: d_ino against the wanted inodes) and never opens
  * or looks up a file that is not wanted.  Memory grows with the wanted inodes and the depth of the
- * tree, not with the number of files.  Each name is confirmed by fstatat before it is kept.
+ * tree, not with the number of files.  Each name is confirmed by fstatat before it is kept.  A walk
+ * that lasts is shared by several threads (crew.h).
  */
 #ifndef PME_NAMES_H
 #define PME_NAMES_H
@@ -24,18 +25,27 @@ struct pme_name {
 struct pme_names {
 	struct pme_name *items;
 	size_t count, alloc;
-	char *incomplete; /* why some directories could not be read, or NULL */
+	char *incomplete;	       /* why some directories could not be read, or NULL */
+	struct pme_progress *progress; /* borrowed, or NULL: told of while they are looked for */
 };
+
+/* The time is over before all names are found: this makes @names incomplete.  0 or -ENOMEM. */
+int pme_names_cut(struct pme_names *names);
 
 /* Append a name; takes @path (NULL is -ENOMEM), frees it on error. */
 int pme_names_add(struct pme_names *names, struct pme_file *file, char *path);
+/* Append all of @from, whose paths are taken: 0, -ENOMEM. */
+int pme_names_move(struct pme_names *names, struct pme_names *from);
+
+/* How many names @file should have; of unknown mode (0) nobody knows. */
+uint32_t pme_names_wanted(const struct pme_file *file);
 
 /*
  * Walk below the directory @root (borrowed descriptor, its position is moved) of a filesystem with
  * device number @devno, and append the names of @files (sorted here by inode).  It ends early when
  * every directory has its name and every other file as many as nlink says; files of unknown mode
- * (0) are looked for in the whole tree.  0 or -errno; directories that cannot be read make it
- * incomplete, not fail.
+ * (0) are looked for in the whole tree.  0 or -errno; directories that cannot be read, and the end
+ * of the time that was given, make it incomplete, not fail.
  */
 int pme_names_walk(int root, dev_t devno, struct pme_file **files, size_t n_files,
 		   struct pme_names *ret);

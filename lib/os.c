@@ -7,13 +7,16 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/quota.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #define READ_STEP 4096
@@ -69,16 +72,12 @@ static ssize_t read_more(int fd, char **buf, size_t *alloc, size_t used)
 	return n < 0 ? -errno : n;
 }
 
-int pme_os_read_file(const struct pme_os *os, const char *path, size_t max, char **ret,
-		     size_t *ret_len)
+int pme_os_read_fd(int fd, size_t max, char **ret, size_t *ret_len)
 {
-	_cleanup_close_ int fd = pme_os_open(os, path, O_RDONLY);
 	_cleanup_free_ char *buf = NULL;
 	size_t alloc = 0, used = 0;
 	ssize_t n;
 
-	if (fd < 0)
-		return fd;
 	while ((n = read_more(fd, &buf, &alloc, used)) > 0) {
 		used += (size_t)n;
 		if (used > max)
@@ -90,6 +89,14 @@ int pme_os_read_file(const struct pme_os *os, const char *path, size_t max, char
 	*ret = pme_take_ptr(buf);
 	*ret_len = used;
 	return 0;
+}
+
+int pme_os_read_file(const struct pme_os *os, const char *path, size_t max, char **ret,
+		     size_t *ret_len)
+{
+	_cleanup_close_ int fd = pme_os_open(os, path, O_RDONLY);
+
+	return fd < 0 ? fd : pme_os_read_fd(fd, max, ret, ret_len);
 }
 
 static int read_attr(const struct pme_os *os, char **ret, size_t *ret_len, const char *fmt,
@@ -183,41 +190,29 @@ int pme_os_pread(int fd, void *buf, size_t size, uint64_t offset)
 	return 0;
 }
 
-int pme_os_open_record(const struct pme_os *os, const char *dir, const char *path)
+int pme_os_open_beneath(int dir, const char *path, int flags)
 {
-	int fd;
+	struct open_how how = {
+		.flags = (uint64_t)(unsigned int)flags | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+	};
+	long fd;
 
-	if (mkdirat(os->root, dir, 0755) < 0 && errno != EEXIST)
-		return -errno;
-	fd = openat(os->root, path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	return fd < 0 ? -errno : fd;
+	do {
+		fd = syscall(SYS_openat2, dir, path, &how, sizeof(how));
+	} while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+	return fd < 0 ? -errno : (int)fd;
 }
 
-int pme_os_lock(int fd, unsigned int seconds)
+/* It takes no directory descriptor: /proc has a path for ours. */
+int pme_os_inotify_add(const struct pme_os *os, int inotify, const char *path, uint32_t mask)
 {
-	const struct timespec pause = {.tv_nsec = 50000000};
+	_cleanup_free_ char *full = pme_printf("/proc/self/fd/%d/%s", os->root, path);
+	int wd = full ? inotify_add_watch(inotify, full, mask) : -1;
 
-	for (unsigned int tries = seconds * 20;; tries--) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return 0;
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -errno;
-		if (tries == 0)
-			return -ETIMEDOUT;
-		nanosleep(&pause, NULL);
-	}
-}
-
-int pme_os_rewrite(int fd, const void *buf, size_t size)
-{
-	ssize_t n;
-
-	n = size ? pwrite(fd, buf, size, 0) : 0;
-	if (n < 0)
-		return -errno;
-	if ((size_t)n != size)
-		return -ENOSPC;
-	return ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
+	if (!full)
+		return -ENOMEM;
+	return wd < 0 ? -errno : wd;
 }
 
 int pme_os_readlink(const struct pme_os *os, const char *path, char **ret)
@@ -341,6 +336,26 @@ int pme_os_ioctl(int fd, unsigned long request, void *arg)
 	return r < 0 ? -errno : r;
 }
 
+uint64_t pme_os_inodes_used(int fd)
+{
+	struct statfs sfs;
+
+	if (fstatfs(fd, &sfs) < 0 || sfs.f_files < sfs.f_ffree)
+		return 0;
+	return sfs.f_files - sfs.f_ffree;
+}
+
+int pme_os_is_dax(int fd)
+{
+	struct statx stx;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &stx) < 0)
+		return -errno;
+	if (!(stx.stx_attributes_mask & STATX_ATTR_DAX))
+		return -EOPNOTSUPP;
+	return (stx.stx_attributes & STATX_ATTR_DAX) != 0;
+}
+
 int pme_os_quotactl(int command, const char *special, int id, void *arg)
 {
 	return quotactl(command, special, id, arg) < 0 ? -errno : 0;
@@ -353,9 +368,40 @@ int pme_os_open_handle(int mount, struct file_handle *handle, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-int pme_os_clone_mount(int dir, const char *path)
+/* The directory @name as the private copy @tree shows it; it must be the root of a mount. */
+static int enter_copy(int tree, const char *name)
 {
-	int fd = open_tree(dir, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_NO_AUTOMOUNT);
+	struct mount_attr attr = {.propagation = MS_PRIVATE};
+	_cleanup_close_ int fd = -1;
+	struct statx stx;
 
+	if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+		return -errno;
+	fd = openat(tree, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &stx) < 0)
+		return -errno;
+	return stx.stx_attributes & STATX_ATTR_MOUNT_ROOT ? pme_take_fd(&fd) : -EXDEV;
+}
+
+/*
+ * The path of a mount itself is not looked up: while that is done, umount(2) of it fails.  So its
+ * parent directory is copied, with all that is mounted below, and looked into; the copies of the
+ * other mounts are gone when this returns.
+ */
+int pme_os_enter_mount(const struct pme_os *os, const char *target)
+{
+	const char *path = target[1] ? target + 1 : ".", *slash = strrchr(path, '/');
+	int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_NO_AUTOMOUNT, fd = -EXDEV;
+	_cleanup_free_ char *parent = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
+	_cleanup_close_ int tree = -1;
+
+	if (!parent)
+		return -ENOMEM;
+	if (target[1]) {
+		tree = open_tree(os->root, parent, flags | AT_RECURSIVE);
+		fd = tree < 0 ? -errno : enter_copy(tree, slash ? slash + 1 : path);
+	}
+	if (fd < 0)
+		fd = open_tree(os->root, path, flags);
 	return fd < 0 ? -errno : fd;
 }

@@ -35,6 +35,8 @@ int pme_os_read_file(const struct pme_os *os, const char *path, size_t max, char
 /* The same by printf-like path. */
 int pme_os_read_attr(const struct pme_os *os, char **ret, size_t *ret_len, const char *fmt, ...)
 	_printf_(4, 5);
+/* The same from where the descriptor @fd stands. */
+int pme_os_read_fd(int fd, size_t max, char **ret, size_t *ret_len);
 /* One line attribute without its newline, as string.  -EINVAL when it holds a NUL. */
 int pme_os_read_line(const struct pme_os *os, char **ret, const char *fmt, ...) _printf_(3, 4);
 /* One decimal number, optional newline behind it, nothing else. */
@@ -55,6 +57,51 @@ int pme_os_lock(int fd, unsigned int seconds);
 /* Make @size bytes at @buf its only contents. */
 int pme_os_rewrite(int fd, const void *buf, size_t size);
 
+/*
+ * Make @buf the contents of @path at once, with mode @mode: who opens it sees the old or the new
+ * file, whole.  It is written as @path with ".new" behind it first.  Not synced.
+ */
+int pme_os_replace_file(const struct pme_os *os, const char *path, const void *buf, size_t size,
+			mode_t mode);
+int pme_os_remove_file(const struct pme_os *os, const char *path);
+
+/* A new file in @dir, mode 0600, open for reading and writing: a descriptor, -EEXIST, -errno. */
+int pme_os_create(int dir, const char *name);
+/* An empty directory taken out of @dir, synced: 0 or -errno. */
+int pme_os_remove_dir(int dir, const char *name);
+
+/* mkdirat(2), synced into @dir: 0 or -errno. */
+int pme_os_make_dir(int dir, const char *name, mode_t mode);
+/* A new file @name of @dir, for reading and writing: a descriptor or -errno (-EEXIST). */
+int pme_os_create_at(int dir, const char *name, mode_t mode);
+/*
+ * Open @path, which may have directories in it, below @dir: -ELOOP when any of it is a symbolic
+ * link, -EXDEV when it leads out of @dir or into another mount.
+ */
+int pme_os_open_beneath(int dir, const char *path, int flags);
+/*
+ * Make @buf the contents of @name of @dir (mode 0600), whole or not at all, whatever happens: the
+ * new file is synced, renamed, and then the directory synced.  0 or -errno.
+ */
+int pme_os_replace_synced(int dir, const char *name, const void *buf, size_t size);
+
+/* Write an attribute of sysfs, at once: 0 or -errno (-EIO when it took less of it). */
+int pme_os_write_attr(const struct pme_os *os, const char *value, const char *fmt, ...)
+	_printf_(3, 4);
+/* Exactly @size bytes at @offset of @fd: 0, -EIO also when less was written, -errno. */
+int pme_os_pwrite(int fd, const void *buf, size_t size, uint64_t offset);
+/* fsync(2). */
+int pme_os_sync(int fd);
+/* fchmodat(2); @name must not be a symbolic link. */
+int pme_os_chmod_at(int dir, const char *name, mode_t mode);
+/* renameat2(2) with RENAME_NOREPLACE, synced into both directories: 0, -EEXIST, -errno. */
+int pme_os_move(int from, const char *name, int to, const char *new_name);
+/* unlinkat(2) of a file, synced into @dir. */
+int pme_os_unlink(int dir, const char *name);
+
+/* inotify_add_watch(2): a watch descriptor or -errno. */
+int pme_os_inotify_add(const struct pme_os *os, int inotify, const char *path, uint32_t mask);
+
 int pme_os_readlink(const struct pme_os *os, const char *path, char **ret);
 /* 1 it exists, 0 it does not, -errno: could not tell. */
 int pme_os_exists(const struct pme_os *os, const char *path);
@@ -73,12 +120,24 @@ ssize_t pme_os_getdents(int fd, void *buf, size_t size);
 /* ioctl(2), repeated on EINTR: its result (>= 0) or -errno. */
 int pme_os_ioctl(int fd, unsigned long request, void *arg);
 
+/* How many inodes of the filesystem of @fd are in use; 0: it does not say. */
+uint64_t pme_os_inodes_used(int fd);
+
+/* Is the open file, as it is in memory now, DAX?  1, 0, -errno. */
+int pme_os_is_dax(int fd);
+
 /* quotactl(2) on the block device @special (a path of this machine): 0 or -errno. */
 int pme_os_quotactl(int command, const char *special, int id, void *arg);
 
-/* open_by_handle_at(2), and open_tree(2) with OPEN_TREE_CLONE: a descriptor or -errno. */
+/* open_by_handle_at(2): a descriptor or -errno. */
 struct file_handle;
 int pme_os_open_handle(int mount, struct file_handle *handle, int flags);
-int pme_os_clone_mount(int dir, const char *path);
+
+/*
+ * The directory where the mount at @target (absolute) begins, in a private copy of that mount: what
+ * is mounted over it by others hides nothing, and umount(2) of the mount itself is never in doubt;
+ * the filesystem stays as long as the descriptor.  -errno: it cannot be copied.
+ */
+int pme_os_enter_mount(const struct pme_os *os, const char *target);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "held.h"
+#include "scan-vault.h"
 
 static const struct pme_hop *last_hop(const struct pme_top *top)
 {
@@ -70,6 +71,19 @@ static int qualify(struct pme_claim *claim, const struct pme_top *top)
 	return top->reason && !claim->reason ? -ENOMEM : 0;
 }
 
+/* Nobody misses what is only in files of pmemctl itself. */
+static int note_vault(struct pme_claim *claim)
+{
+	const struct pme_file *file = claim->file;
+
+	if ((claim->kind != PME_OWNER_FILE_DATA && claim->kind != PME_OWNER_UNWRITTEN) || !file ||
+	    file->vault == 0 || claim->detail)
+		return 0;
+	claim->detail = pme_scan_vault_detail(file);
+	claim->own = true;
+	return claim->detail ? 0 : -ENOMEM;
+}
+
 /* A file that a loop device stands on: what is lost is said of that device, too. */
 static int note_image(const struct pme_topo *topo, struct pme_claim *claim)
 {
@@ -120,6 +134,8 @@ static int claim_owner(const struct pme_topo *topo, struct pme_finding *finding,
 		failed = qualify(claim, top) < 0;
 	if (!failed)
 		failed = pme_held_note_swap(topo, claim) < 0;
+	if (!failed)
+		failed = note_vault(claim) < 0;
 	if (!failed)
 		failed = note_end(claim) < 0;
 	return failed ? -ENOMEM : note_image(topo, claim);

@@ -10,6 +10,9 @@
 #include "held.h"
 #include "scan-claims.h"
 #include "scan-copies.h"
+#include "scan-donors.h"
+#include "scan-uses.h"
+#include "scan-vault.h"
 #include "topo-same.h"
 
 /* The reached filesystem on @dev, new when it is met for the first time; NULL without memory. */
@@ -102,15 +105,26 @@ static int resolve_fs(struct pme_scan *scan, struct pme_reached_fs *reached, str
 				    "suspended: resume it, and scan again",
 				    reached->fs.type, reached->fs.mounts[0]->target,
 				    pme_dev_label(suspended));
+	} else if (pme_progress_over(log->progress)) {
+		reason = pme_printf("the %s filesystem mounted at %s was not asked: %s",
+				    reached->fs.type, reached->fs.mounts[0]->target,
+				    pme_progress_error(-ETIME));
+		if (reason)
+			pme_log_incomplete(log, pme_fs_subject(&reached->fs), "%s", reason);
 	} else if (kind) {
+		pme_progress_about(log->progress, pme_fs_subject(&reached->fs));
 		r = kind->resolve(scan->topo, &reached->fs, &reached->ranges, log,
 				  &reached->result);
 		if (r == 0)
 			r = pme_scan_judge_copies(&scan->stack, &reached->result);
+		if (r == 0)
+			pme_scan_note_vault(scan->topo, &reached->fs, reached->result.files,
+					    reached->result.n_files, log);
 		if (r == 0 || r == -ENOMEM)
 			return r;
-		reason = pme_printf("cannot ask the %s filesystem mounted at %s: %s", kind->type,
-				    reached->fs.mounts[0]->target, strerror(-r));
+		reason = pme_printf("cannot ask the %s filesystem mounted at %s: %s",
+				    reached->fs.type, reached->fs.mounts[0]->target,
+				    pme_progress_error(r));
 	} else {
 		reason = pme_printf("owners of blocks are not known for filesystems of type %s",
 				    reached->fs.type);
@@ -282,8 +296,12 @@ static int make_findings(struct pme_scan *scan, bool has_every, struct pme_log *
 		r = resolve_fs(scan, scan->findings.fs[i], log);
 	if (r == 0)
 		r = pme_held_find(scan->topo, &tops, &scan->findings, log);
+	if (r == 0)
+		r = pme_scan_uses(scan, log);
 	for (size_t i = 0; r == 0 && i < scan->bads.count; i++)
 		r = add_finding(scan, &scan->bads.items[i], &tops, i ? ends[i - 1] : 0, ends[i]);
+	if (r == 0)
+		r = pme_scan_donors(scan, log);
 	if (r < 0)
 		return r;
 	pme_findings_judge(&scan->findings);
@@ -416,14 +434,15 @@ int pme_scan_run(const struct pme_os *os, const struct pme_scan_args *args, stru
 	int r = 0;
 
 	for (int attempt = 1; attempt <= PME_SCAN_ATTEMPTS; attempt++) {
-		_cleanup_(pme_log_done) struct pme_log own = {0}, changes = {0};
+		_cleanup_(pme_log_done) struct pme_log own = {.progress = log->progress},
+						       changes = {0};
 
 		pme_scan_done(ret);
 		*ret = (struct pme_scan){0};
 		r = run_once(os, args, &own, ret);
 		if (r == 0)
 			r = has_changed(os, ret, &changes);
-		if (r == 1 && attempt < PME_SCAN_ATTEMPTS)
+		if (r == 1 && attempt < PME_SCAN_ATTEMPTS && !pme_progress_over(log->progress))
 			continue;
 		pme_log_merge(log, &own);
 		pme_log_merge(log, &changes);

@@ -123,8 +123,7 @@ static int select_dev(const struct pme_topo *topo, const struct pme_dev *dev,
 	return r == 0 ? pme_dev_list_add(&ret->passing, dev) : r;
 }
 
-/* What is mounted at @path, or NULL. */
-static const struct pme_mount *mount_at(const struct pme_topo *topo, const char *path)
+const struct pme_mount *pme_select_mount(const struct pme_topo *topo, const char *path)
 {
 	size_t len = strlen(path);
 
@@ -153,7 +152,7 @@ static int select_one(const struct pme_topo *topo, const char *selector, struct 
 		      struct pme_selection *ret)
 {
 	const struct pme_dev *dev = pme_topo_dev_by_spec(topo, selector);
-	const struct pme_mount *mount = dev ? NULL : mount_at(topo, selector);
+	const struct pme_mount *mount = dev ? NULL : pme_select_mount(topo, selector);
 	const struct pme_namespace *ns;
 	int r;
 

@@ -33,4 +33,7 @@ int pme_select(const struct pme_topo *topo, char *const *selectors, size_t n_sel
 	       struct pme_log *log, struct pme_selection *ret);
 void pme_selection_done(struct pme_selection *selection);
 
+/* What is mounted at @path, the last one on top; or NULL. */
+const struct pme_mount *pme_select_mount(const struct pme_topo *topo, const char *path);
+
 #endif

@@ -27,8 +27,44 @@ int pme_bads_add(struct pme_bads *bads, const struct pme_dev *dev, struct pme_ra
 
 void pme_bads_done(struct pme_bads *bads)
 {
+	free(bads->lists);
 	free(bads->items);
 	*bads = (struct pme_bads){0};
+}
+
+const char *pme_list_state_name(enum pme_list_state state)
+{
+	switch (state) {
+	case PME_LIST_COMPLETE:
+		return "complete";
+	case PME_LIST_CLIPPED:
+		return "clipped";
+	case PME_LIST_FULL:
+		return "full";
+	case PME_LIST_UNREADABLE:
+		return "unreadable";
+	case PME_LIST_NONE:
+		return "none";
+	}
+	return NULL;
+}
+
+const struct pme_list *pme_bads_list(const struct pme_bads *bads, const struct pme_dev *dev)
+{
+	for (size_t i = 0; i < bads->n_lists; i++)
+		if (bads->lists[i].dev == dev)
+			return &bads->lists[i];
+	return NULL;
+}
+
+static int note_list(struct pme_bads *bads, const struct pme_dev *dev, enum pme_list_state state)
+{
+	int r = pme_grow(&bads->lists, &bads->alloc_lists, bads->n_lists, sizeof(*bads->lists));
+
+	if (r < 0)
+		return r;
+	bads->lists[bads->n_lists++] = (struct pme_list){.dev = dev, .state = state};
+	return 0;
 }
 
 static int compare_bads(const void *a, const void *b)
@@ -129,8 +165,10 @@ int pme_bads_merge(struct pme_bads *bads)
 		}
 		i += n;
 	}
-	pme_bads_done(bads);
-	*bads = out;
+	free(bads->items);
+	bads->items = out.items;
+	bads->count = out.count;
+	bads->alloc = out.alloc;
 	return 0;
 }
 
@@ -158,13 +196,27 @@ static void log_truncated(struct pme_log *log, const char *name, const struct pm
 	}
 }
 
-/* Read one list: 1 and *@ret, 0 when there is none to read, -ENOMEM. */
+static enum pme_list_state state_of(const struct pme_badblocks *bb)
+{
+	switch (bb->state) {
+	case PME_BB_COMPLETE:
+		return PME_LIST_COMPLETE;
+	case PME_BB_CLIPPED:
+		return PME_LIST_CLIPPED;
+	case PME_BB_FULL:
+		return PME_LIST_FULL;
+	}
+	return PME_LIST_UNREADABLE;
+}
+
+/* Read one list: 1 and *@ret, 0 when there is none to read, -ENOMEM; *@ret_state but then. */
 static int read_list(const struct pme_topo *topo, const struct pme_dev *dev, const char *path,
-		     struct pme_log *log, struct pme_badblocks *ret)
+		     struct pme_log *log, struct pme_badblocks *ret, enum pme_list_state *ret_state)
 {
 	size_t line;
 	int r = pme_badblocks_read(topo->os, path, ret, &line);
 
+	*ret_state = PME_LIST_UNREADABLE;
 	if (r == -ENOMEM)
 		return r;
 	if (r == -EINVAL || r == -ERANGE) {
@@ -177,6 +229,7 @@ static int read_list(const struct pme_topo *topo, const struct pme_dev *dev, con
 	if (r == -ENOENT && !dev->ns && dev->kind == PME_DEV_DISK) {
 		pme_log_add(log, PME_INFO, dev->name,
 			    "the kernel keeps no list of bad blocks for this device");
+		*ret_state = PME_LIST_NONE;
 		return 0;
 	}
 	if (r < 0) {
@@ -184,6 +237,7 @@ static int read_list(const struct pme_topo *topo, const struct pme_dev *dev, con
 		return 0;
 	}
 	log_truncated(log, dev->name, ret);
+	*ret_state = state_of(ret);
 	if (pme_range_list_clip(&ret->ranges, dev->size))
 		pme_log_incomplete(log, dev->name,
 				   "the kernel lists bad blocks behind the end of the device");
@@ -195,17 +249,18 @@ static int add_disk(const struct pme_topo *topo, const struct pme_dev *dev, stru
 {
 	_cleanup_(pme_badblocks_done) struct pme_badblocks bb = {0};
 	_cleanup_free_ char *path = pme_printf("sys/class/block/%s/badblocks", dev->name);
+	enum pme_list_state state;
 	int r;
 
 	if (!path)
 		return -ENOMEM;
 	if (dev->ns && dev->ns->mode == PME_MODE_SECTOR)
-		return 0; /* BTT disks have no list: their region's list speaks for them */
-	r = read_list(topo, dev, path, log, &bb);
+		return note_list(ret, dev, PME_LIST_NONE); /* that of its region speaks for it */
+	r = read_list(topo, dev, path, log, &bb, &state);
 	for (size_t i = 0; r > 0 && i < bb.ranges.count; i++)
 		if (pme_bads_add(ret, dev, bb.ranges.items[i], PME_BY_BADBLOCKS) < 0)
 			return -ENOMEM;
-	return r < 0 ? r : 0;
+	return r < 0 ? r : note_list(ret, dev, state);
 }
 
 /* Bytes of a region: on the disks of its namespaces where they have them, else on the region. */
@@ -247,18 +302,19 @@ static int add_region(const struct pme_topo *topo, const struct pme_dev *region,
 {
 	_cleanup_(pme_badblocks_done) struct pme_badblocks bb = {0};
 	_cleanup_free_ char *path = pme_printf("sys/bus/nd/devices/%s/badblocks", region->name);
+	enum pme_list_state state;
 	int r;
 
 	if (!path)
 		return -ENOMEM;
-	r = read_list(topo, region, path, log, &bb);
+	r = read_list(topo, region, path, log, &bb, &state);
 	for (size_t i = 0; r > 0 && i < bb.ranges.count; i++) {
 		int error = add_region_range(region, bb.ranges.items[i], selection, ret);
 
 		if (error < 0)
 			return error;
 	}
-	return r < 0 ? r : 0;
+	return r < 0 ? r : note_list(ret, region, state);
 }
 
 static int add_base(const struct pme_topo *topo, const struct pme_dev *dev,
@@ -271,14 +327,14 @@ static int add_base(const struct pme_topo *topo, const struct pme_dev *dev,
 	case PME_DEV_DISK:
 		return add_disk(topo, dev, log, ret);
 	case PME_DEV_CHARDEV: /* its region has the list */
-		return 0;
+		return note_list(ret, dev, PME_LIST_NONE);
 	case PME_DEV_PARTITION:
 	case PME_DEV_DM:
 	case PME_DEV_MD:
 		pme_log_incomplete(log, pme_dev_label(dev),
 				   "the devices below it are not known: their bad blocks are not "
 				   "read");
-		return 0;
+		return note_list(ret, dev, PME_LIST_UNREADABLE);
 	}
 	return -EINVAL;
 }

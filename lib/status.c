@@ -12,6 +12,8 @@
 /* A deeper tree than this is cut (a cycle cannot occur: the snapshot has none). */
 #define TREE_DEPTH PME_CLIMB_DEPTH
 
+#define ACTIONS 3 /* besides the headline's */
+
 struct tally {
 	struct pme_range_list bad; /* bytes of the device */
 	bool touched;
@@ -267,8 +269,10 @@ static const struct headline headlines[] = {
 	[PME_HARMLESS] = {"degraded", "Bad blocks exist, but no data is in them.",
 			  "Nothing to restore. Writing to bad blocks may fail until they are "
 			  "cleared: see 'pmemctl scan'."},
-	[PME_RECOVERABLE] = {"degraded", "Bad blocks exist; everything in them is kept elsewhere.",
-			     "Let the redundant layer rewrite the bad blocks."},
+	[PME_RECOVERABLE] =
+		{"degraded", "Bad blocks exist; everything in them is kept elsewhere.",
+		 "Run pmemctl repair: it says from where each byte can come back, or which "
+		 "layer has to rewrite it."},
 	[PME_VERDICT_UNKNOWN] = {"unknown",
 				 "Bad blocks exist, and it is not known what is in them.",
 				 "See the reasons below: each says what has to be done to find "
@@ -278,20 +282,65 @@ static const struct headline headlines[] = {
 				  "layer: for XFS unmount and run xfs_repair. 'pmemctl scan' names "
 				  "each structure."},
 	[PME_LOST] = {"lost", "Data in bad blocks can no longer be read.",
-		      "Restore the listed byte ranges from a backup or replica; only they are "
-		      "lost, the rest of each file is intact."},
+		      "Run pmemctl repair to see what can be brought back; restore the rest "
+		      "from a backup.  Only the listed byte ranges are lost, the rest of each "
+		      "file is intact."},
 };
 static_assert(PME_ARRAY_SIZE(headlines) == PME_LOST + 1, "a headline for each verdict");
 
-static struct headline headline(const struct pme_scan *scan, const struct pme_log *log)
+static enum pme_verdict worst_of(const struct pme_scan *scan)
 {
 	enum pme_verdict worst = PME_HARMLESS;
 
 	for (size_t i = 0; i < scan->findings.count; i++)
 		if (scan->findings.items[i].verdict > worst)
 			worst = scan->findings.items[i].verdict;
+	return worst;
+}
+
+/* What to do about one claim besides the headline: allocated, "" for nothing, NULL. */
+static char *claim_action(const struct pme_claim *claim, const char *said)
+{
+	const struct pme_use *use = claim->file ? claim->file->use : NULL;
+	const char *advice = use ? use->advice : pme_claim_advice(claim)->advice;
+	const char *path = use && claim->file->n_paths ? claim->file->paths[0] : NULL;
+
+	if ((!use && claim->verdict != PME_METADATA_AT_RISK) || strstr(said, advice))
+		return strdup("");
+	if (!use)
+		return pme_printf(" %s", advice);
+	return pme_printf(" %s%s%s: %s", path ? path : "", path ? ", " : "", use->what, advice);
+}
+
+/* The headline's, and for the worst claims what is to be done about such ones. */
+static char *action_text(const struct pme_scan *scan, const char *headline)
+{
+	enum pme_verdict worst = worst_of(scan);
+	char *text = strdup(headline);
+	int added = 0;
+
+	for (size_t i = 0; i < scan->findings.count; i++) {
+		const struct pme_finding *finding = &scan->findings.items[i];
+
+		for (size_t c = 0; text && added < ACTIONS && c < finding->n_claims; c++) {
+			_cleanup_free_ char *before = text, *more = NULL;
+
+			if (finding->claims[c].verdict != worst || worst == PME_HARMLESS) {
+				before = NULL;
+				continue;
+			}
+			more = claim_action(&finding->claims[c], text);
+			text = more ? pme_printf("%s%s", before, more) : NULL;
+			added += more && *more;
+		}
+	}
+	return text;
+}
+
+static struct headline headline(const struct pme_scan *scan, const struct pme_log *log)
+{
 	if (scan->findings.count > 0)
-		return headlines[worst];
+		return headlines[worst_of(scan)];
 	if (log->failed || log->incomplete)
 		return (struct headline){
 			"unknown", "No bad blocks are known, but not everything could be read.",
@@ -325,7 +374,7 @@ void pme_status_json(const struct pme_scan *scan, const struct pme_log *log, boo
 
 	pme_json_text(doc, "state", head.state);
 	pme_json_text(doc, "status", head.status);
-	pme_json_text(doc, "action", head.action);
+	pme_json_owned_text(doc, "action", action_text(scan, head.action));
 	if (unhealthy)
 		prune(tree);
 	pme_json_set(doc, "tree", tree);

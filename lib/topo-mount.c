@@ -8,10 +8,9 @@
  * The surprise: mountinfo is not read in one piece, and a mount made meanwhile can hide another.
  * The kernel marks the open file when mounts change (poll: POLLPRI); then it is read again.
  */
-#include "topo.h"
+#include "topo-mount.h"
 
 #include <fcntl.h>
-#include <libmount.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -49,11 +48,11 @@ static bool has_changed(FILE *stream)
 }
 
 /* 1 a table, 0 read again, -errno */
-static int read_table(const struct pme_topo *topo, struct libmnt_table **ret)
+static int read_table(const struct pme_topo *topo, const char *path, struct libmnt_table **ret)
 {
 	_cleanup_(unref_table) struct libmnt_table *table = mnt_new_table();
 	_cleanup_(close_stream) FILE *stream = NULL;
-	_cleanup_close_ int fd = pme_os_open(topo->os, MOUNTINFO, O_RDONLY);
+	_cleanup_close_ int fd = pme_os_open(topo->os, path, O_RDONLY);
 	int r;
 
 	if (fd < 0 || !table)
@@ -70,14 +69,15 @@ static int read_table(const struct pme_topo *topo, struct libmnt_table **ret)
 	return has_changed(stream) ? 0 : 1;
 }
 
-static int read_stable_table(const struct pme_topo *topo, struct libmnt_table **ret)
+int pme_mount_table(const struct pme_topo *topo, const char *path, struct libmnt_table **ret)
 {
 	int r = 0;
 
+	*ret = NULL;
 	for (int i = 0; i < READS_MAX && r == 0; i++) {
 		unref_table(ret);
 		*ret = NULL;
-		r = read_table(topo, ret);
+		r = read_table(topo, path, ret);
 	}
 	return r < 0 ? r : 0;
 }
@@ -104,15 +104,11 @@ static int copy(const char *text, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-static int add_mount(struct pme_topo *topo, struct libmnt_fs *fs, dev_t devno)
+int pme_mount_fill(const struct pme_topo *topo, struct libmnt_fs *fs, struct pme_mount *mount)
 {
-	struct pme_mount *mount;
-	int r = pme_grow(&topo->mounts, &topo->alloc_mounts, topo->n_mounts, sizeof(*mount));
+	int r;
 
-	if (r < 0)
-		return r;
-	mount = &topo->mounts[topo->n_mounts++];
-	*mount = (struct pme_mount){.devno = devno, .shown = mnt_fs_get_devno(fs)};
+	*mount = (struct pme_mount){.devno = devno_of(topo, fs), .shown = mnt_fs_get_devno(fs)};
 	r = copy(mnt_fs_get_root(fs), &mount->root);
 	if (r == 0)
 		r = copy(mnt_fs_get_target(fs), &mount->target);
@@ -125,6 +121,17 @@ static int add_mount(struct pme_topo *topo, struct libmnt_fs *fs, dev_t devno)
 	return r;
 }
 
+static int add_mount(struct pme_topo *topo, struct libmnt_fs *fs)
+{
+	struct pme_mount *mount;
+	int r = pme_grow(&topo->mounts, &topo->alloc_mounts, topo->n_mounts, sizeof(*mount));
+
+	if (r < 0)
+		return r;
+	mount = &topo->mounts[topo->n_mounts++];
+	return pme_mount_fill(topo, fs, mount);
+}
+
 static int add_mounts(struct pme_topo *topo, struct libmnt_table *table)
 {
 	_cleanup_(free_iter) struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
@@ -133,19 +140,16 @@ static int add_mounts(struct pme_topo *topo, struct libmnt_table *table)
 
 	if (!iter)
 		return -ENOMEM;
-	while (r == 0 && mnt_table_next_fs(table, iter, &fs) == 0) {
-		dev_t devno = devno_of(topo, fs);
-
-		if (devno != 0)
-			r = add_mount(topo, fs, devno);
-	}
+	while (r == 0 && mnt_table_next_fs(table, iter, &fs) == 0)
+		if (devno_of(topo, fs) != 0)
+			r = add_mount(topo, fs);
 	return r;
 }
 
 int pme_topo_load_mounts(struct pme_topo *topo, struct pme_log *log)
 {
 	_cleanup_(unref_table) struct libmnt_table *table = NULL;
-	int r = read_stable_table(topo, &table);
+	int r = pme_mount_table(topo, MOUNTINFO, &table);
 
 	if (r == 0)
 		r = add_mounts(topo, table);

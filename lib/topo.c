@@ -305,7 +305,7 @@ static void free_namespace(struct pme_namespace *ns)
 	free(ns);
 }
 
-static void free_mount(struct pme_mount *mount)
+void pme_mount_done(struct pme_mount *mount)
 {
 	free(mount->root);
 	free(mount->target);
@@ -320,7 +320,7 @@ struct pme_topo *pme_topo_free(struct pme_topo *topo)
 		return NULL;
 	pme_topo_free_nd(topo);
 	for (size_t i = 0; i < topo->n_mounts; i++)
-		free_mount(&topo->mounts[i]);
+		pme_mount_done(&topo->mounts[i]);
 	for (size_t i = 0; i < topo->n_devs; i++)
 		free_dev(topo->devs[i]);
 	for (size_t i = 0; i < topo->n_namespaces; i++)

@@ -151,6 +151,8 @@ struct pme_mount {
 	char *options; /* of the superblock */
 };
 
+void pme_mount_done(struct pme_mount *mount); /* frees what it owns */
+
 /* An active swap file, as stat(2) sees it. */
 struct pme_swap_file {
 	dev_t devno;

@@ -34,6 +34,15 @@ static void edges_done(struct edges *edges)
 	free(edges->items);
 }
 
+int pme_xfs_records_add(struct pme_xfs_records *records, const struct fsmap *record)
+{
+	int r = pme_grow(&records->items, &records->alloc, records->count, sizeof(*records->items));
+
+	if (r == 0)
+		records->items[records->count++] = *record;
+	return r;
+}
+
 void pme_xfs_records_done(struct pme_xfs_records *records)
 {
 	free(records->items);
@@ -84,11 +93,10 @@ static int take_records(const struct fsmap_head *head, struct pme_xfs_records *r
 	if (head->fmh_entries > head->fmh_count)
 		return -EPROTO;
 	for (size_t i = 0; i < head->fmh_entries; i++) {
-		int r = pme_grow(&ret->items, &ret->alloc, ret->count, sizeof(*ret->items));
+		int r = pme_xfs_records_add(ret, &head->fmh_recs[i]);
 
 		if (r < 0)
 			return r;
-		ret->items[ret->count++] = head->fmh_recs[i];
 		if (head->fmh_recs[i].fmr_flags & FMR_OF_LAST)
 			return 0;
 	}

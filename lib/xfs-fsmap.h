@@ -56,6 +56,9 @@ int pme_xfs_piece_compare(const struct pme_xfs_piece *a, const struct pme_xfs_pi
 /* Append a copy of @piece: 0, -ENOMEM, -E2BIG. */
 int pme_xfs_pieces_add(struct pme_xfs_pieces *pieces, const struct pme_xfs_piece *piece);
 
+/* Append a copy of @record: 0, -ENOMEM, -E2BIG. */
+int pme_xfs_records_add(struct pme_xfs_records *records, const struct fsmap *record);
+
 void pme_xfs_records_done(struct pme_xfs_records *records);
 void pme_xfs_pieces_done(struct pme_xfs_pieces *pieces);
 

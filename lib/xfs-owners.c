@@ -155,12 +155,16 @@ static int make_unmapped(const struct making *making, const struct pme_xfs_piece
 				   ? "in use on the realtime device"
 				   : "in use, maybe as metadata (this XFS has no reverse map)";
 
-	if (!making->state->swept)
-		return pme_fs_result_unknown(piece->range, NEEDS_PRIVILEGE, making->result);
-	text = unread == 0
-		       ? pme_printf("%s, but no file maps it", what)
-		       : pme_printf("%s, by none of the files that can be asked, and %zu cannot",
-				    what, unread);
+	if (making->state->cut)
+		text = pme_printf("%s, and not all files were asked: %s", what,
+				  pme_progress_error(-ETIME));
+	else if (!making->state->swept)
+		text = strdup(NEEDS_PRIVILEGE);
+	else if (unread == 0)
+		text = pme_printf("%s, but no file maps it", what);
+	else
+		text = pme_printf("%s, by none of the files that can be asked, and %zu cannot",
+				  what, unread);
 	return text ? pme_fs_result_unknown(piece->range, text, making->result) : -ENOMEM;
 }
 

@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <xfs/xfs.h>
 
+#include "crew.h"
 #include "os.h"
 
 #define BUFFER_SIZE 4096 /* at least a record with the longest name: 32 + 256 */
@@ -278,13 +279,55 @@ static int name_file(struct climb *climb, struct pme_file *file)
 	return r;
 }
 
+/* Files that several threads ask for. */
+struct asking {
+	int fd;
+	const struct pme_xfs_inode *root;
+	struct pme_file **files;
+	size_t n_files;
+	_Atomic size_t next;
+	struct pme_names *names; /* of all, with the lock of the crew */
+};
+
+static int name_files(struct pme_crew *crew, void *arg)
+{
+	_cleanup_(pme_names_done) struct pme_names mine = {0};
+	struct asking *asking = arg;
+	_cleanup_(climb_done) struct climb climb = {
+		.fd = asking->fd,
+		.root = asking->root,
+		.names = &mine,
+	};
+	int r = make_handle(&climb), e;
+	size_t i;
+
+	if (r == 0)
+		r = pme_crew_step(crew, 0);
+	while (r == 0 && (i = atomic_fetch_add(&asking->next, 1)) < asking->n_files) {
+		r = name_file(&climb, asking->files[i]);
+		if (r == 0)
+			r = pme_crew_step(crew, 1);
+	}
+	pthread_mutex_lock(&crew->lock);
+	e = pme_names_move(asking->names, &mine);
+	pthread_mutex_unlock(&crew->lock);
+	return e < 0 ? e : r;
+}
+
 int pme_xfs_parents_names(int fd, const struct pme_xfs_inode *root, struct pme_file **files,
 			  size_t n_files, struct pme_names *ret)
 {
-	_cleanup_(climb_done) struct climb climb = {.fd = fd, .root = root, .names = ret};
-	int r = make_handle(&climb);
+	struct asking asking = {
+		.fd = fd,
+		.root = root,
+		.files = files,
+		.n_files = n_files,
+		.names = ret,
+	};
+	struct pme_crew crew = {.work = name_files, .arg = &asking, .progress = ret->progress};
+	int r;
 
-	for (size_t i = 0; r == 0 && i < n_files; i++)
-		r = name_file(&climb, files[i]);
-	return r;
+	pme_progress_phase(ret->progress, PME_PHASE_NAMES, PME_UNIT_FILES, n_files);
+	r = pme_crew_run(&crew);
+	return r == -ETIME ? pme_names_cut(ret) : r;
 }

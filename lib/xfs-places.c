@@ -10,17 +10,14 @@
 
 static int add_record(struct pme_range range, uint64_t owner, struct pme_xfs_records *ret)
 {
-	int r = pme_grow(&ret->items, &ret->alloc, ret->count, sizeof(*ret->items));
-
-	if (r < 0)
-		return r;
-	ret->items[ret->count++] = (struct fsmap){
+	const struct fsmap record = {
 		.fmr_physical = range.start,
 		.fmr_length = range.length,
 		.fmr_owner = owner,
 		.fmr_flags = FMR_OF_SPECIAL_OWNER,
 	};
-	return 0;
+
+	return pme_xfs_records_add(ret, &record);
 }
 
 static int add_if_met(struct pme_range range, uint64_t owner, struct pme_range met,

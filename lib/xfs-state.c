@@ -9,6 +9,7 @@
 
 #include <xfs/xfs.h>
 
+#include "crew.h"
 #include "xfs-places.h"
 #include "xfs-sweep.h"
 
@@ -63,15 +64,17 @@ static bool inside_of(const struct pme_xfs_view *view, struct pme_range bad, str
 }
 
 static int read_records(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
-			struct pme_xfs_records *ret)
+			struct pme_progress *progress, struct pme_xfs_records *ret)
 {
 	struct pme_range inside;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < ranges->count; i++)
-		if (inside_of(view, ranges->items[i], &inside))
+	for (size_t i = 0; r == 0 && i < ranges->count; i++) {
+		r = pme_progress_at(progress, i);
+		if (r == 0 && inside_of(view, ranges->items[i], &inside))
 			r = pme_xfs_fsmap_read(view->fd, view->asked, window_around(view, inside),
 					       ret);
+	}
 	return r;
 }
 
@@ -103,14 +106,50 @@ static int make_pieces(const struct pme_xfs_view *view, const struct pme_range_l
 	return r;
 }
 
-static int take_range(const struct pme_xfs_view *view, const struct pme_range_list *one,
-		      struct pme_xfs_pieces *ret)
+/* Ranges that are asked by several threads at once. */
+struct asking {
+	const struct pme_xfs_view *view;
+	const struct pme_range_list *ranges;
+	struct pme_xfs_pieces *each; /* of every range */
+};
+
+static int take_range(void *arg, size_t i)
 {
 	_cleanup_(pme_xfs_records_done) struct pme_xfs_records records = {0};
+	const struct asking *asking = arg;
+	const struct pme_xfs_view *view = asking->view;
+	const struct pme_range_list one = {.items = &asking->ranges->items[i], .count = 1};
 	uint64_t rest = view->knows_owners ? FMR_OWN_FREE : FMR_OWN_UNKNOWN;
-	int r = read_records(view, one, &records);
+	int r = read_records(view, &one, NULL, &records);
 
-	return r < 0 ? r : make_pieces(view, one, &records, rest, ret);
+	return r < 0 ? r : make_pieces(view, &one, &records, rest, &asking->each[i]);
+}
+
+static int join_pieces(struct pme_xfs_pieces *each, size_t count, struct pme_xfs_pieces *ret)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < count; i++)
+		for (size_t k = 0; r == 0 && k < each[i].count; k++)
+			r = pme_xfs_pieces_add(ret, &each[i].items[k]);
+	return r;
+}
+
+static int take_ranges(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
+		       struct pme_progress *progress, struct pme_xfs_pieces *ret)
+{
+	_cleanup_free_ struct pme_xfs_pieces *each = calloc(ranges->count + 1, sizeof(*each));
+	struct asking asking = {.view = view, .ranges = ranges, .each = each};
+	int r;
+
+	if (!each)
+		return -ENOMEM;
+	r = pme_crew_each(ranges->count, take_range, &asking, progress);
+	if (r == 0)
+		r = join_pieces(each, ranges->count, ret);
+	for (size_t i = 0; i < ranges->count; i++)
+		pme_xfs_pieces_done(&each[i]);
+	return r;
 }
 
 static bool has_unknown(const struct pme_xfs_pieces *pieces)
@@ -143,6 +182,7 @@ static int sweep(const struct pme_xfs_view *view, const struct pme_range_list *r
 		.fd = view->fd,
 		.ranges = ranges,
 		.is_realtime = view->role == PME_FS_REALTIME,
+		.progress = view->progress,
 	};
 	int r;
 
@@ -153,12 +193,15 @@ static int sweep(const struct pme_xfs_view *view, const struct pme_range_list *r
 	return r < 0 ? r : 1;
 }
 
-/* What the kernel only knows to be in use: by its place, and then in the files. */
+/*
+ * What the kernel only knows to be in use: by its place, and then in the files.  Of a file that was
+ * asked nobody knows with whom it shares, as long as not all were asked: then none counts.
+ */
 static int take_unmapped(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
 			 const struct pme_xfs_state *earlier, struct pme_xfs_state *ret)
 {
 	_cleanup_(pme_xfs_swept_done) struct pme_xfs_swept swept = {0};
-	int r = read_records(view, ranges, &swept.records);
+	int r = read_records(view, ranges, earlier ? NULL : view->progress, &swept.records);
 
 	if (r == 0)
 		r = make_again(view, ranges, &swept.records, &ret->pieces);
@@ -169,6 +212,9 @@ static int take_unmapped(const struct pme_xfs_view *view, const struct pme_range
 	}
 	if (r > 0)
 		r = sweep(view, ranges, earlier, &swept);
+	ret->cut = r == -ETIME && ret->pieces.count > 0; /* in the sweep */
+	if (ret->cut)
+		return 0;
 	if (r == -EPERM || r == -EACCES) /* who may not ask knows no more */
 		return 0;
 	if (r <= 0)
@@ -182,16 +228,12 @@ static int take_unmapped(const struct pme_xfs_view *view, const struct pme_range
 static int take_pieces(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
 		       const struct pme_xfs_state *earlier, struct pme_xfs_state *ret)
 {
-	int r = 0;
-
+	if (!earlier)
+		pme_progress_phase(view->progress, PME_PHASE_OWNERS, PME_UNIT_RANGES,
+				   ranges->count);
 	if (view->role == PME_FS_REALTIME || (view->role == PME_FS_DATA && !view->knows_owners))
 		return take_unmapped(view, ranges, earlier, ret);
-	for (size_t i = 0; r == 0 && i < ranges->count; i++) {
-		const struct pme_range_list one = {.items = &ranges->items[i], .count = 1};
-
-		r = take_range(view, &one, &ret->pieces);
-	}
-	return r;
+	return take_ranges(view, ranges, earlier ? NULL : view->progress, &ret->pieces);
 }
 
 static bool is_special(const struct pme_xfs_piece *piece)
@@ -204,8 +246,21 @@ static bool is_chunk(const struct pme_xfs_piece *piece)
 	return is_special(piece) && piece->owner == XFS_FMR_OWN_INODES;
 }
 
+struct statting {
+	const struct pme_xfs_view *view;
+	struct pme_xfs_inodes *inodes;
+};
+
+static int stat_inode(void *arg, size_t i)
+{
+	const struct statting *statting = arg;
+
+	return pme_xfs_inode_stat(statting->view->fd, &statting->inodes->items[i]);
+}
+
 static int take_inodes(const struct pme_xfs_view *view, struct pme_xfs_state *state)
 {
+	struct statting statting = {.view = view, .inodes = &state->inodes};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < state->pieces.count; i++) {
@@ -220,9 +275,7 @@ static int take_inodes(const struct pme_xfs_view *view, struct pme_xfs_state *st
 		}
 	}
 	pme_xfs_inodes_sort(&state->inodes);
-	for (size_t i = 0; r == 0 && i < state->inodes.count; i++)
-		r = pme_xfs_inode_stat(view->fd, &state->inodes.items[i]);
-	return r;
+	return r < 0 ? r : pme_crew_each(state->inodes.count, stat_inode, &statting, NULL);
 }
 
 int pme_xfs_state_take(const struct pme_xfs_view *view, const struct pme_range_list *ranges,

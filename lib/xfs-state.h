@@ -14,17 +14,17 @@
 #define PME_XFS_OWN_BEHIND FMR_OWNER('P', 1)
 
 struct pme_xfs_view {
-	int clone;   /* detached mount, or -1 */
 	int fd;	     /* its directory; any ioctl goes here */
 	dev_t devno; /* of the filesystem, as files have it */
 	struct pme_xfs_geo geo;
 	/* the device asked about: */
 	enum pme_fs_role role;
 	dev_t asked;
-	uint64_t size;	   /* bytes of it that the filesystem uses */
-	uint32_t unit;	   /* bytes: it is allocated in pieces of these */
-	bool knows_owners; /* has the reverse map, and the kernel lets us see it */
-	bool is_root;	   /* @fd is the root of the filesystem, not a subdirectory */
+	uint64_t size;		       /* bytes of it that the filesystem uses */
+	uint32_t unit;		       /* bytes: it is allocated in pieces of these */
+	bool knows_owners;	       /* has the reverse map, and the kernel lets us see it */
+	bool is_root;		       /* @fd is the root of the filesystem, not a subdirectory */
+	struct pme_progress *progress; /* borrowed, or NULL */
 };
 
 struct pme_xfs_state {
@@ -32,6 +32,7 @@ struct pme_xfs_state {
 	struct pme_xfs_inodes inodes; /* owners, and what lies in bad inode chunks; sorted */
 	size_t unread;		      /* inodes that a sweep could not ask */
 	bool swept;		      /* all files were asked for what nobody else knows */
+	bool cut;		      /* the time was over before they were */
 };
 
 /* Set what depends on the role of the device; the geometry must be there. */
@@ -43,7 +44,10 @@ void pme_xfs_view_aim(struct pme_xfs_view *view, const struct pme_fs *fs);
  */
 int pme_xfs_view_probe(const struct pme_xfs_view *view);
 
-/* 0 or -errno.  @earlier: what it is to be compared with, or NULL. */
+/*
+ * 0 or -errno.  @earlier: what it is to be compared with, or NULL.  -ETIME, only without @earlier:
+ * the time was over before anything was known.
+ */
 int pme_xfs_state_take(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
 		       const struct pme_xfs_state *earlier, struct pme_xfs_state *ret);
 void pme_xfs_state_done(struct pme_xfs_state *state);

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "crew.h"
 #include "os.h"
 
 #define STAT_RECORDS 256 /* per ioctl */
@@ -22,6 +23,14 @@ struct sweep {
 	const struct pme_xfs_scope *scope;
 	struct xfs_bulkstat_req *req;
 	struct getbmapx *map; /* request and MAP_RECORDS */
+	struct pme_xfs_swept *swept;
+};
+
+/* What threads share: who has the lock of the crew takes the next inodes. */
+struct shared {
+	const struct pme_xfs_scope *scope;
+	uint64_t ino;
+	bool is_end;
 	struct pme_xfs_swept *swept;
 };
 
@@ -45,8 +54,7 @@ static int add_extent(const struct getbmapx *extent, const struct fsmap *like,
 		      const struct pme_range_list *ranges, struct pme_xfs_records *ret)
 {
 	uint64_t start, length, offset, end;
-	struct fsmap *record;
-	int r;
+	struct fsmap record = *like;
 
 	if (extent->bmv_block < 0) /* a hole, or not allocated yet */
 		return 0;
@@ -58,17 +66,12 @@ static int add_extent(const struct getbmapx *extent, const struct fsmap *like,
 		return -EPROTO;
 	if (!pme_range_list_meets(ranges, (struct pme_range){start, length}))
 		return 0;
-	r = pme_grow(&ret->items, &ret->alloc, ret->count, sizeof(*ret->items));
-	if (r < 0)
-		return r;
-	record = &ret->items[ret->count++];
-	*record = *like;
-	record->fmr_physical = start;
-	record->fmr_length = length;
-	record->fmr_offset = offset;
+	record.fmr_physical = start;
+	record.fmr_length = length;
+	record.fmr_offset = offset;
 	if (extent->bmv_oflags & BMV_OF_PREALLOC)
-		record->fmr_flags |= FMR_OF_PREALLOC;
-	return 0;
+		record.fmr_flags |= FMR_OF_PREALLOC;
+	return pme_xfs_records_add(ret, &record);
 }
 
 int pme_xfs_sweep_extents(const struct getbmapx *map, size_t room, const struct fsmap *like,
@@ -188,8 +191,8 @@ static int skip_inode(struct sweep *sweep, uint64_t ino, int error, uint64_t *re
 	return 0;
 }
 
-/* One ioctl: 1 when there may be more, 0, -errno. */
-static int take_batch(struct sweep *sweep, uint64_t *ino)
+/* One ioctl, to sweep->req: 1 when there may be more, 0, -errno. */
+static int next_batch(struct sweep *sweep, uint64_t *ino)
 {
 	struct xfs_bulkstat_req *req = sweep->req;
 	int r;
@@ -199,6 +202,7 @@ static int take_batch(struct sweep *sweep, uint64_t *ino)
 	req->hdr.icount = STAT_RECORDS;
 	r = pme_os_ioctl(sweep->scope->fd, XFS_IOC_BULKSTAT, req);
 	if (pme_xfs_is_damage(r)) {
+		req->hdr.ocount = 0;
 		r = skip_inode(sweep, *ino, r, ino);
 		return r < 0 ? r : 1;
 	}
@@ -206,30 +210,91 @@ static int take_batch(struct sweep *sweep, uint64_t *ino)
 		return r;
 	if (req->hdr.ocount > STAT_RECORDS)
 		return -EPROTO;
-	for (uint32_t i = 0; r == 0 && i < req->hdr.ocount; i++)
-		r = take_inode(sweep, &req->bulkstat[i]);
-	if (r < 0 || req->hdr.ocount == 0 || req->hdr.ino <= *ino)
-		return r;
+	if (req->hdr.ocount == 0 || req->hdr.ino <= *ino)
+		return 0;
 	*ino = req->hdr.ino;
 	return 1;
 }
 
-int pme_xfs_sweep(const struct pme_xfs_scope *scope, struct pme_xfs_swept *ret)
+/* 1 when there are inodes to look at in sweep->req, 0, -errno. */
+static int take_batch(struct pme_crew *crew, struct shared *shared, struct sweep *sweep)
 {
+	int r = 0;
+
+	sweep->req->hdr.ocount = 0;
+	pthread_mutex_lock(&crew->lock);
+	if (!shared->is_end) {
+		r = next_batch(sweep, &shared->ino);
+		shared->is_end = r <= 0;
+	}
+	pthread_mutex_unlock(&crew->lock);
+	return r < 0 ? r : r > 0 || sweep->req->hdr.ocount > 0;
+}
+
+static int hand_in(struct pme_crew *crew, struct shared *shared, const struct pme_xfs_swept *swept)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&crew->lock);
+	for (size_t i = 0; r == 0 && i < swept->records.count; i++)
+		r = pme_xfs_records_add(&shared->swept->records, &swept->records.items[i]);
+	shared->swept->unread += swept->unread;
+	pthread_mutex_unlock(&crew->lock);
+	return r;
+}
+
+static int sweep_on(struct pme_crew *crew, void *arg)
+{
+	_cleanup_(pme_xfs_swept_done) struct pme_xfs_swept swept = {0};
+	struct shared *shared = arg;
 	_cleanup_(sweep_done) struct sweep sweep = {
-		.scope = scope,
+		.scope = shared->scope,
 		.req = calloc(1, XFS_BULKSTAT_REQ_SIZE(STAT_RECORDS)),
 		.map = calloc(MAP_RECORDS + 1, sizeof(*sweep.map)),
-		.swept = ret,
+		.swept = &swept,
 	};
-	uint64_t ino = 0;
 	int r;
 
 	if (!sweep.req || !sweep.map)
 		return -ENOMEM;
-	do {
-		r = take_batch(&sweep, &ino);
-	} while (r > 0);
+	while ((r = take_batch(crew, shared, &sweep)) > 0) {
+		r = 0;
+		for (uint32_t i = 0; r == 0 && i < sweep.req->hdr.ocount; i++) {
+			r = take_inode(&sweep, &sweep.req->bulkstat[i]);
+			if (r == 0)
+				r = pme_crew_step(crew, 1);
+		}
+		if (r < 0)
+			return r;
+	}
+	return r < 0 ? r : hand_in(crew, shared, &swept);
+}
+
+static int by_file(const void *a, const void *b)
+{
+	const struct fsmap *p = a, *q = b;
+	bool p_attr = p->fmr_flags & FMR_OF_ATTR_FORK, q_attr = q->fmr_flags & FMR_OF_ATTR_FORK;
+
+	if (p->fmr_owner != q->fmr_owner)
+		return p->fmr_owner < q->fmr_owner ? -1 : 1;
+	if (p_attr != q_attr)
+		return p_attr - q_attr;
+	return p->fmr_offset < q->fmr_offset ? -1 : p->fmr_offset > q->fmr_offset;
+}
+
+int pme_xfs_sweep(const struct pme_xfs_scope *scope, struct pme_xfs_swept *ret)
+{
+	struct shared shared = {.scope = scope, .swept = ret};
+	struct pme_crew crew = {.work = sweep_on, .arg = &shared, .progress = scope->progress};
+	size_t before = ret->records.count;
+	int r;
+
+	pme_progress_phase(scope->progress, PME_PHASE_OWNERS, PME_UNIT_INODES,
+			   pme_os_inodes_used(scope->fd));
+	r = pme_crew_run(&crew);
+	if (ret->records.count > before) /* whichever thread found which */
+		qsort(&ret->records.items[before], ret->records.count - before,
+		      sizeof(*ret->records.items), by_file);
 	return r;
 }
 

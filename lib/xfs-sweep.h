@@ -10,6 +10,7 @@
 
 #include <xfs/xfs.h>
 
+#include "progress.h"
 #include "xfs-fsmap.h"
 #include "xfs-inode.h"
 
@@ -18,6 +19,7 @@ struct pme_xfs_scope {
 	int fd;				     /* any file of the filesystem */
 	const struct pme_range_list *ranges; /* bytes of one device; normalized */
 	bool is_realtime;		     /* of the realtime device: only data forks lie there */
+	struct pme_progress *progress;	     /* borrowed, or NULL */
 };
 
 struct pme_xfs_swept {
@@ -27,9 +29,9 @@ struct pme_xfs_swept {
 
 /*
  * Append the extents of the data and attribute forks of all files that meet scope->ranges. Symbolic
- * links and special files with blocks of their own cannot be asked.  0 or -errno. Costs one
- * BULKSTAT for every 256 inodes of the filesystem, and at least three system calls for every file
- * that has blocks on that device.
+ * links and special files with blocks of their own cannot be asked.  0; -ETIME: not all files were
+ * asked; -errno.  Costs one BULKSTAT for every 256 inodes of the filesystem, and at least three
+ * system calls for every file that has blocks on that device.
  */
 int pme_xfs_sweep(const struct pme_xfs_scope *scope, struct pme_xfs_swept *ret);
 

@@ -8,7 +8,8 @@
  *   PMEMCTL_FAIL_LOG=FILE      at the failure "failed N NAME DETAIL ERRNO CALLER" is added, at exit
  *                              "calls TOTAL"
  *   PMEMCTL_FAIL_FILES_ONLY=1  allocations neither count nor fail
- *   PMEMCTL_FAIL_SPARE=TEXT    nor do calls of libraries with this in their name
+ *   PMEMCTL_FAIL_SPARE=NAMES   nor do calls of these libraries (a part of the file's name) and
+ *                              functions (the whole name), with commas between
  *
  * Calls that libc makes inside itself are not seen, except to malloc() and its family; so functions
  * like fopen() and strdup() are wrapped too.  A stream whose read fails has its error flag set, as
@@ -39,7 +40,7 @@ static atomic_ulong calls;
 static unsigned long fail_at;
 static int fail_errno = EIO;
 static const char *log_path;
-static const char *spared; /* part of the name of a library whose calls do not count */
+static const char *spared; /* libraries and functions whose calls do not count */
 static bool files_only; /* allocations neither count nor fail */
 static bool armed; /* set when the program's own code is about to start */
 
@@ -80,8 +81,20 @@ static void note_failure(unsigned long n, const char *name, const char *detail, 
 static bool is_spared(const void *caller)
 {
 	Dl_info info = {0};
+	char name[64];
+	const char *at;
+	size_t length;
 
-	return spared && dladdr(caller, &info) && info.dli_fname && strstr(info.dli_fname, spared);
+	if (!spared || !dladdr(caller, &info) || !info.dli_fname)
+		return false;
+	for (at = spared; *at; at += length + (at[length] == ',')) {
+		length = strcspn(at, ",");
+		snprintf(name, sizeof(name), "%.*s", (int)length, at);
+		if (strstr(info.dli_fname, name) ||
+		    (info.dli_sname && strcmp(info.dli_sname, name) == 0))
+			return true;
+	}
+	return false;
 }
 
 /* Count a call; true with errno set when it is the one that fails. */

@@ -10,11 +10,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_free_ char *line = fuzz_copy(data, size);
+	uint64_t mount, inode;
 	struct pme_map_line map;
 
 	if (pme_map_line_parse(line, size, &map) == 0)
 		FUZZ_CHECK(map.start < map.end);
 	FUZZ_CHECK(pme_fdinfo_parse(line, size) <= 1);
+	FUZZ_CHECK(pme_fdinfo_place_parse(line, size, &mount, &inode) <= 0);
 	FUZZ_CHECK(pme_vmflags_parse(line, size) <= 1);
 	return 0;
 }

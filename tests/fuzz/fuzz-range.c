@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Fuzz target: range syntax (START[+LEN]).  A range that is accepted is valid, consists of the
- * characters of the syntax only, and reads back the same when printed in bytes.
- * Parsers: base range
+ * characters of the syntax only, and reads back the same when printed in bytes.  The same input as
+ * name of a file in quarantine: one that is accepted is the one that is made of its numbers.
+ * Parsers: base quarantine range
  */
 #include "fuzz.h"
+#include "quarantine.h"
 #include "range.h"
 
 static void check_accepted(const char *text, size_t size, struct pme_range range)
@@ -21,6 +23,18 @@ static void check_accepted(const char *text, size_t size, struct pme_range range
 	FUZZ_CHECK(again.start == range.start && again.length == range.length);
 }
 
+static void check_name(const char *text, size_t size)
+{
+	_cleanup_free_ char *again = NULL;
+	unsigned int n;
+	int64_t id;
+
+	if (pme_quarantine_name_parse(text, size, &id, &n) < 0)
+		return;
+	again = pme_quarantine_name(id, n);
+	FUZZ_CHECK(id >= 0 && strlen(again) == size && memcmp(again, text, size) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_free_ char *text = fuzz_copy(data, size);
@@ -30,5 +44,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_CHECK(r == 0 || r == -EINVAL || r == -ERANGE);
 	if (r == 0)
 		check_accepted(text, size, range);
+	check_name(text, size);
 	return 0;
 }

@@ -2,15 +2,18 @@
 /*
  * Fuzz target: short texts of others: the record of a metadata snapshot, a device number, the name
  * of an LV, the version of an MD superblock, sizes, numbers, a range of the user, the options of a
- * mount, the superblock of an XFS.
- * Parsers: base btt dm-thin-record md-super range source topo-block topo-find topo-fs xfs-inode
+ * mount, the superblock of an XFS, a time, base64.
+ * Parsers: base btt dm-thin-record event md-super range source topo-block topo-find topo-fs
+ * topo-udev xfs-inode
  */
 #include "btt.h"
 #include "dm-thin-record.h"
+#include "event.h"
 #include "fuzz.h"
 #include "md-super.h"
 #include "range.h"
 #include "source.h"
+#include "topo-udev.h"
 #include "topo.h"
 #include "xfs-inode.h"
 
@@ -50,6 +53,41 @@ static void try_devices(char *text)
 	FUZZ_CHECK(pme_topo_fs_find(&topo, &disk, &main_dev, &role) >= 0);
 }
 
+/* A time that is understood reads back the same. */
+static void try_time(const char *text)
+{
+	int64_t us, again;
+
+	if (pme_time_asked_parse(text, 1LL << 50, &again) == 0)
+		FUZZ_CHECK(again >= 0);
+	if (pme_time_parse(text, &us) < 0)
+		return;
+	_cleanup_free_ char *printed = pme_time_text(us);
+
+	FUZZ_CHECK(printed && pme_time_parse(printed, &again) == 0 && again == us);
+}
+
+/* Every content has one text. */
+static void try_base64(const char *text, size_t size)
+{
+	_cleanup_free_ char *bytes = NULL;
+	size_t len;
+
+	if (pme_base64_parse(text, size, &bytes, &len) < 0)
+		return;
+	_cleanup_free_ char *again = pme_base64(bytes, len);
+
+	FUZZ_CHECK(again && strlen(again) == size && memcmp(again, text, size) == 0);
+}
+
+static void try_udev(const char *text, size_t size)
+{
+	_cleanup_free_ char *value = NULL;
+
+	if (pme_udev_property_parse(text, size, "A", &value) == 1)
+		FUZZ_CHECK(strlen(value) < size);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_free_ char *copy = fuzz_copy(data, size);
@@ -76,6 +114,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	pme_utf8_valid(copy, size);
 	pme_btt_number_parse(text, &n);
 	try_devices(text);
+	try_time(text);
+	try_base64(copy, size);
+	try_udev(copy, size);
 	pme_xfs_internal_parse(copy, size, &internal);
 	return 0;
 }

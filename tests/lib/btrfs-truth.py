@@ -8,6 +8,8 @@
     trees  DUMP SCAN MAP              claims on tree blocks; MAP: lines of btrfs-map-logical
     coded  DUMP SEED N                N bytes of compressed extents: LOGICAL of a sector
     extents DUMP SCAN MAP             claims on them: inodes and bytes of files
+    unpack COPIES WHERE...            zlib extents of files, read and unpacked from where they are said
+                                      to be: each piece has its COPIES places, each copy is the file's
 
 Prints one line per complaint and ends with 1 when there is one. dump-tree and map-logical have
 arithmetic of their own. The surprise: the owner in the header of a block that snapshots share is the
@@ -15,9 +17,12 @@ tree that wrote it; which trees use it is told by the sections of the dump in wh
 """
 import collections
 import json
+import mmap
+import os
 import random
 import re
 import sys
+import zlib
 
 SECTION = re.compile(r"^(\S.*?)(?: key \((\S+) ROOT_ITEM \d+\))? *$")
 BLOCK = re.compile(r"^(leaf|node) (\d+) (?:level (\d+) )?items ")
@@ -157,6 +162,60 @@ def extents_(dump, scan, places):
         yield f"only {judged} extents, {shared} shared"
 
 
+def read_place(hop):
+    """Past the cache of the block device, which the filesystem does not use."""
+    start = hop["start"] // 4096 * 4096
+    room = mmap.mmap(-1, (hop["start"] + hop["length"] - start + 4095) // 4096 * 4096)
+    fd = os.open("/dev/" + hop["device"], os.O_RDONLY | os.O_DIRECT)
+    try:
+        os.preadv(fd, [room], start)
+    finally:
+        os.close(fd)
+    return bytes(room[hop["start"] - start:][:hop["length"]])
+
+
+def packed(doc):
+    """{(start of the file's bytes, length): {part of the compressed bytes: [hop of each copy]}}"""
+    found = collections.defaultdict(lambda: collections.defaultdict(list))
+    for piece in doc["pieces"]:
+        if piece["compressed"]:
+            part = piece["compressed"]["range"]
+            found[piece["range"]["start"], piece["range"]["length"]][
+                part["start"], part["length"], piece["compressed"]["size"]].append(
+                    next(h for h in piece["via"] if h["kind"] == "loop"))
+    return found
+
+
+def unpack(copies, *documents):
+    judged = split = 0
+    for name in documents:
+        with open(name, encoding="utf-8") as file:
+            doc = json.load(file)
+        with open(doc["file"]["path"], "rb") as file:
+            content = file.read()
+        for (start, length), parts in packed(doc).items():
+            where = f"{doc['file']['path']}: {start}+{length}"
+            if {len(hops) for hops in parts.values()} != {int(copies)}:
+                yield f"{where}: not {copies} copies of each of {sorted(parts)}"
+                continue
+            if sum(part[1] for part in parts) != next(iter(parts))[2]:
+                yield f"{where}: {sorted(parts)} are not all"
+            for copy in range(int(copies)):
+                raw = b"".join(read_place(parts[part][copy]) for part in sorted(parts))
+                try:
+                    plain = zlib.decompressobj().decompress(raw)
+                except zlib.error as error:
+                    yield f"{where}: copy {copy}: {error}"
+                    continue
+                if content[start:start + length] not in plain:
+                    yield f"{where}: copy {copy} is something else"
+                judged += 1
+            split += len(parts) > 1
+    print(f"# unpack: {judged} extents, {split} of them in several parts", file=sys.stderr)
+    if judged < 20:
+        yield f"only {judged} extents"
+
+
 def prefix(manifest, drop, *prefixes):
     entries, entry = [], []
     with open(manifest, encoding="ascii") as lines:
@@ -184,7 +243,7 @@ def prefix(manifest, drop, *prefixes):
 
 def main():
     commands = {"prefix": prefix, "blocks": blocks, "trees": trees, "coded": coded,
-                "extents": extents_}
+                "extents": extents_, "unpack": unpack}
     complaints = 0
     for text in commands[sys.argv[1]](*sys.argv[2:]):
         complaints += 1

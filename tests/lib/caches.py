@@ -20,11 +20,19 @@ class Cache:
     def __init__(self, words, pairs, manifest):
         self.device, self.mode = words.split()
         self.roles, self._places = collections.Counter(), collections.defaultdict(set)
+        self._times = collections.Counter()
         for pair in pairs:
             device, _, name = pair.partition("=")
             for raw in truth.read_truth(name, manifest).values():
                 if raw.kind == "data":
                     self._places[raw.identity].add(device)
+                    self._times[device, raw.identity] += 1
+
+    def is_old(self, device, raw, claims):
+        """Was this written to the cache more than once, and may this be the older place?"""
+        return (device == self.device and self._times[device, raw.identity] > 1 and
+                all(claim["owner"]["kind"] == "unknown" and
+                    (claim["reason"] or "").startswith("no data of cache set") for claim, _ in claims))
 
     def role(self, device, raw):
         """A word for what this live sector is, which is counted."""

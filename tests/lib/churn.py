@@ -8,7 +8,9 @@
 
 A file is written once and synced, and its places are taken down; no name is used twice. So a claim is right only when a
 file of this name had this byte at this place at some time during the scan. What one file had the whole time through
-must be named by a scan that calls itself complete. The surprise: inode numbers do come again, at once.
+must be named by a scan that calls itself complete. With --chunks FILE ("LOGICAL LENGTH DEVICE-BYTE" a line, all that there
+were at any time) the kernel tells places in addresses of the filesystem's own. The surprise: inode numbers do come
+again, at once.
 """
 import argparse
 import collections
@@ -26,15 +28,37 @@ NEVER = float("inf")
 
 
 def extents(fd):
-    """[(byte of the file, byte of the device, length)]"""
+    """[(byte of the file, byte of the device, length)] of its own bytes: XFS frees what is reserved behind them."""
+    size = os.fstat(fd).st_size
     count = 512
     buf = bytearray(struct.pack("=QQLLLL", 0, 2 ** 63, 0, 0, count, 0) + bytes(56 * count))
     fcntl.ioctl(fd, FIEMAP, buf)
     found = []
     for i in range(struct.unpack_from("=L", buf, 20)[0]):
         logical, physical, length = struct.unpack_from("=QQQ", buf, 32 + 56 * i)
-        found.append((logical, physical, length))
+        if logical < size:
+            found.append((logical, physical, min(length, size - logical)))
     return found
+
+
+class Chunks:
+    """Addresses of the filesystem and bytes of its device; one and the same without a file."""
+
+    def __init__(self, name):
+        self.chunks = None
+        if name:
+            with open(name, encoding="ascii") as lines:
+                self.chunks = sorted({tuple(map(int, line.split())) for line in lines})
+
+    def addresses(self, place):
+        if self.chunks is None:
+            return [place]
+        return [start + place - at for start, length, at in self.chunks if at <= place < at + length]
+
+    def places(self, address):
+        if self.chunks is None:
+            return [address]
+        return [at + address - start for start, length, at in self.chunks if start <= address < start + length]
 
 
 class Churn:
@@ -97,10 +121,11 @@ class Life:
     def __init__(self, start):
         self.may, self.sure, self.map = [start, NEVER], [NEVER, NEVER], []
 
-    def offset_of(self, place):
+    def offset_of(self, addresses):
         for logical, physical, length in self.map:
-            if physical <= place < physical + length:
-                return logical + place - physical
+            for address in addresses:
+                if physical <= address < physical + length:
+                    return logical + address - physical
         return None
 
 
@@ -127,14 +152,16 @@ def read_log(name):
     return {path: life for path, life in lives.items() if life.map}
 
 
-def judge_scan(doc, lives, start, end, counts):
+def judge_scan(doc, lives, times, counts, chunks):
+    start, end = times
     complete = not doc["pmemctl"]["exit_status"] & 16
     whole = [(path, life) for path, life in lives.items() if life.sure[0] <= start and end <= life.sure[1]]
     for finding in doc["findings"]:
         for claim in finding["claims"]:
             owner, place = claim["owner"], claim["via"][-1]["start"]
+            at = chunks.addresses(place)
             counts[owner["kind"]] += 1
-            steady = {path for path, life in whole if life.offset_of(place) is not None}
+            steady = {path for path, life in whole if life.offset_of(at) is not None}
             for path in (p["path"] for p in owner["paths"] or []):
                 if owner["kind"] not in ("file-data", "unwritten"):
                     continue
@@ -143,8 +170,8 @@ def judge_scan(doc, lives, start, end, counts):
                     yield f"{path} at {place}: no such file at any time"
                 elif life.may[1] < start or end < life.may[0]:
                     yield f"{path} at {place}: not there during the scan"
-                elif life.offset_of(place) != owner["range"]["start"]:
-                    yield f"{path} at {place}: byte {owner['range']['start']}, it has {life.offset_of(place)} there"
+                elif life.offset_of(at) != owner["range"]["start"]:
+                    yield f"{path} at {place}: byte {owner['range']['start']}, it has {life.offset_of(at)} there"
                 counts["named"] += 1
             if steady and complete and not steady & {p["path"] for p in owner["paths"] or []}:
                 yield f"{place} is called {owner['kind']}; {steady} had it all the time"
@@ -153,25 +180,26 @@ def judge_scan(doc, lives, start, end, counts):
 
 
 def judge(options):
-    lives, counts = read_log(options.log), collections.Counter()
+    lives, counts, chunks = read_log(options.log), collections.Counter(), Chunks(options.chunks)
     for name in options.scan:
         with open(name, encoding="utf-8") as file:
             doc = json.load(file)
         with open(name + ".start", encoding="ascii") as first, open(name + ".end", encoding="ascii") as last:
-            start, end = float(first.read()), float(last.read())
-        yield from judge_scan(doc, lives, start, end, counts)
+            times = float(first.read()), float(last.read())
+        yield from judge_scan(doc, lives, times, counts, chunks)
     print(f"# churn: {len(lives)} names, {dict(counts)}", file=sys.stderr)
     if counts["named"] < options.min:
         yield f"only {counts['named']} names said, not {options.min}"
 
 
 def draw(options):
-    places = []
+    places, chunks = [], Chunks(options.chunks)
     for top, _, files in os.walk(options.root):
         for name in files:
             try:
                 with open(os.path.join(top, name), "rb") as file:
-                    places += [p + i for _, p, n in extents(file.fileno()) for i in range(0, n, BLOCK)]
+                    places += [at for _, p, n in extents(file.fileno()) for i in range(0, n, BLOCK)
+                               for at in chunks.places(p + i)]
             except FileNotFoundError:
                 continue
     random.Random(1).shuffle(places)
@@ -184,6 +212,7 @@ def main():
     parser.add_argument("--root")
     parser.add_argument("--log")
     parser.add_argument("--scan", nargs="+", default=[])
+    parser.add_argument("--chunks")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--most", type=int, default=300)

@@ -192,16 +192,21 @@ def check_scan(doc, status=None):
 
 def check_where(doc, status=None):
     complaints = list(check_top(doc, status))
-    at = None
+    at = last = None
     for piece in doc.get("pieces", []):
         start, length = piece["range"]["start"], piece["range"]["length"]
-        if at is not None and start != at:
+        coding = piece["compressed"]
+        if at is not None and start != at and piece["range"] != last:
             complaints.append(f"pieces do not follow each other at {at}")
-        at = start + length
+        at, last = start + length, piece["range"]
+        if coding:
+            length = coding["range"]["length"]
+            if coding["range"]["start"] + length > coding["size"]:
+                complaints.append(f"piece at {start}: more than there is of compressed bytes")
         if piece["state"] not in ("data", "unwritten", "hole", "inline", "delalloc"):
             complaints.append(f"state {piece['state']}")
         if {hop["length"] for hop in piece["via"]} - {length}:
             complaints.append(f"piece at {start}: lengths of via differ")
-        if piece["state"] in ("data", "unwritten") and not piece["via"]:
+        if piece["state"] in ("data", "unwritten") and not piece["via"] and not piece["reason"]:
             complaints.append(f"piece at {start}: no via")
     return complaints

@@ -9,7 +9,8 @@ scans meanwhile (scan-N.json, scan-N.status; scan-N.live: "begin" or "begin end"
 under way at these moments; scan-N.ms). A claim on a file is right when the sector held that data
 before or holds it after, or when a scan in peace said the same. Where both of these name a
 file, so must a scan that calls itself complete. A DISK that is but one leg may be unused, but
-nothing on it is ever lost. With --sure at least half of the scans in the midst are complete.
+nothing on it is ever lost. With --sure at least half of the scans in the midst are complete, when
+there are so many of them that one more or less does not count.
 
 The surprise: data that moved away stays where it was, so most claims are right at both moments;
 what this finds is a name for bytes that never held it.
@@ -20,17 +21,18 @@ import os
 import sys
 
 sys.dont_write_bytecode = True
+import documents  # noqa: E402
 import invariants  # noqa: E402
-import judge  # noqa: E402
 import truth  # noqa: E402
 
 INCOMPLETE = 16
+ENOUGH = 6
 
 
 def named(doc, device, sector, roots):
     """{(names, offset)} of the claims on data of files for one sector."""
-    return {(frozenset(judge.names(c["owner"], roots)), c["owner"]["range"]["start"] + skip)
-            for c, skip in judge.claims_at(doc, device, sector) if c["owner"]["kind"] == "file-data"}
+    return {(frozenset(documents.names(c["owner"], roots)), c["owner"]["range"]["start"] + skip)
+            for c, skip in documents.claims_at(doc, device, sector) if c["owner"]["kind"] == "file-data"}
 
 
 def true_names(manifest, raws):
@@ -58,7 +60,7 @@ def judge_doc(doc, sectors, peace, options):
         calm = [named(p, disk, sector, options.root) for p in peace]
         for names, offset in said - true.union(*calm):
             yield f"{disk} sector {sector}: never was {sorted(map(str, names))} at {offset}"
-        claims = [claim for claim, _ in judge.claims_at(doc, disk, sector)]
+        claims = [claim for claim, _ in documents.claims_at(doc, disk, sector)]
         if disk == options.leg and any(c["verdict"] == "lost" for c in claims):
             yield f"{disk} sector {sector}: called lost, with the other leg"
         idle = disk == options.leg and {c["owner"]["kind"] for c in claims} == {"unused"}
@@ -89,14 +91,14 @@ def judge_peaceful(doc, status, sectors, options):
 def complaints(options):
     manifest = truth.Manifest(options.manifest)
     sectors = read_sectors(options.phase, manifest)
-    peace = [judge.load(os.path.join(options.phase, f"{n}.json")) for n in ("before", "after")]
+    peace = [documents.load(os.path.join(options.phase, f"{n}.json")) for n in ("before", "after")]
     scans = [n.removesuffix("json") for n in glob.glob(os.path.join(options.phase, "scan-*.json"))]
     vague, begun, midst, unsure = 0, 0, 0, 0
     for name, doc in zip(("before", "after"), peace):
         status = int(content(os.path.join(options.phase, f"{name}.status")))
         yield from (f"{name}: {t}" for t in judge_peaceful(doc, status, sectors, options))
     for name in scans:
-        doc, status = judge.load(name + "json"), int(content(name + "status"))
+        doc, status = documents.load(name + "json"), int(content(name + "status"))
         live = content(name + "live").split()
         vague += bool(status & INCOMPLETE)
         begun += bool(live)
@@ -112,7 +114,7 @@ def complaints(options):
           f"{len(sectors)} sectors, {files} of files", file=sys.stderr)
     if files < options.min or not begun:
         yield f"only {files} sectors are of files, {begun} scans while it happened"
-    if options.sure and 2 * unsure > midst:
+    if options.sure and midst >= ENOUGH and 2 * unsure > midst:
         yield f"{unsure} of {midst} scans in the midst are incomplete"
 
 

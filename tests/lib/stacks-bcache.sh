@@ -23,6 +23,19 @@ stack_cache()
 	esac
 }
 
+# 16 sectors if nothing else is said.
+stack_distance() { if [[ $1 == bcache-clean ]]; then echo 2048; else echo 16; fi; }
+
+# On the cache device behind the superblock and a bucket of 64 KiB: the journal, each 128th bucket of some
+# 6300 (bcache-tools, make.c).
+stack_areas()
+{
+	echo "pmem0 8 8 volume-metadata superblock of bcache"
+	[[ $1 != bcache-none ]] || return 0
+	echo "pmem1 8 8 volume-metadata superblock of cache set"
+	echo "pmem1 128 5120 volume-metadata journal of cache set"
+}
+
 backing() { echo "/sys/class/block/${D0##*/}/bcache/$1"; }
 
 # register DISK

@@ -27,6 +27,10 @@ stack_cache()
 	esac
 }
 
+stack_distance() { echo 0; }
+
+stack_areas() { [[ $1 == lvm-* ]] || echo "pmem1 2048 8192 volume-metadata metadata of cache"; }
+
 # cache_table FEATURE…: of /dev/mapper/cache.
 cache_table()
 {

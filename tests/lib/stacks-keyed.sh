@@ -88,7 +88,7 @@ tag_areas()
 	journal=$(dmsetup table keyed | grep -o 'journal_sectors:[0-9]*')
 	journal=${journal#*:}
 	echo "superblock $name $start 8 volume-metadata integrity superblock of keyed$"
-	echo "journal $name $((start + 8)) $journal volume-metadata integrity (journal|bitmap)( .not in use.)? of keyed$"
+	echo "journal $name $((start + 8)) $journal volume-metadata integrity (journal|bitmap)( .not written in this mode.)? of keyed: read at its next activation, after which"
 	"$tools/selfdata" decode "$disk" "$start" "$length" | grep -av ' zero$' | awk -v top="$out/top" -v name="$name" \
 		-v from=$((start + 8 + journal)) '
 		BEGIN { while ((getline line <top) > 0) { split(line, w); on_top[w[3]] = 1 } }
@@ -100,11 +100,14 @@ integrity_areas()
 {
 	"$tools/selfdata" decode "$TOP" -a | grep -a other >"$out/top"
 	if [[ $stack == *-meta ]]; then
+		echo "any ${1##*/} 0 $(sectors_of "$1")"
 		tag_areas "$2" 0 16384
 		"$tools/selfdata" decode "$1" $below_start $below | awk -v name="${1##*/}" \
 			'$2 != "zero" && $2 != "other" { print "data", name, $1, 1 }'
 	else
 		tag_areas "$1" $below_start $below
+		# without its superblock and its journal it does not come back at all
+		echo "any ${1##*/} $((below_start + 8 + journal)) $(($(sectors_of "$1") - below_start - 8 - journal))"
 	fi
 }
 
@@ -232,7 +235,10 @@ reopen()
 areas()
 {
 	local a=${1##*/} b=${2##*/}
-	echo "any $a 0 $(sectors_of "$1")"
+	case $stack in
+	integrity-*) ;;
+	*) echo "any $a 0 $(sectors_of "$1")" ;;
+	esac
 	case $stack in
 	integrity-*) integrity_areas "$@" ;;
 	verity*) verity_areas "$@" ;;

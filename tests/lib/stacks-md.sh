@@ -16,6 +16,7 @@ injected=' ' inspected=' raid5-ls '
 redundant=' raid1 raid5-ls raid5-ra raid6 raid6-degraded raid10-n2 raid10-f2 raid10-o2 '
 redundant+='lvm-raid1 lvm-raid5 '
 parity=' raid5-ls raid5-ra raid6 raid6-degraded lvm-raid5 '
+lacking=' raid6-degraded '
 
 # All of them take too long for each time.
 stack_names()

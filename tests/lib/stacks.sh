@@ -105,17 +105,19 @@ make_md()
 }
 
 # stale_samples STACK OUT: sectors of the origin that are in the cache only: where these are on top, and
-# how far from there the sectors of the origin are, which all have the same distance.
+# how far from there the sectors of the origin are, which all have the same distance (stack_distance of the
+# set, when all data is in the cache).
 stale_samples()
 {
 	[[ $(stack_cache "$1") == *" dirty" ]] || return 0
-	awk -v seed=7 '
+	awk -v seed=7 -v far="$(stack_distance "$1")" '
 		{ at = $1; $1 = "" }
 		FILENAME ~ /pmem0/ { origin[$0] = at; next }
 		FILENAME ~ /pmem1/ { cache[$0] = at; next }
 		$0 in origin { distance[origin[$0] - at]++; next }
 		$0 in cache { stale[n++] = at }
 		END {
+			most = far
 			for (far in distance) if (distance[far] > distance[most]) most = far
 			srand(seed)
 			for (i = 0; n && i < 80; i++) print stale[int(rand() * n)] + most
@@ -142,5 +144,10 @@ stack_down()
 	fi
 	blank
 }
+
+# stack_areas STACK: "DISK SECTOR SECTORS OWNER WORDS": areas that have no data of the top, as they were laid
+# out; every sector in them belongs to that kind of owner, and its detail begins with these words. A set may
+# have its own.
+stack_areas() { :; }
 
 . "${BASH_SOURCE[0]%/*}/stacks-${STACK_SET:-plain}.sh"

@@ -20,7 +20,7 @@ import sys
 import json
 
 sys.dont_write_bytecode = True
-import judge  # noqa: E402
+import xfs  # noqa: E402
 from truth import SECTOR  # noqa: E402
 
 BLOCK = 4096
@@ -55,13 +55,13 @@ class Filesystem:
                              check=True, encoding="ascii").stdout
         self.records = []
         for line in out.splitlines():
-            match = judge.FSMAP_LINE.match(line)
+            match = xfs.FSMAP_LINE.match(line)
             if match:
                 rest = match.group(3)
                 offset = re.match(r"\d+\s+(\d+)\.\.\d+\s", rest)
                 first = int(offset.group(1)) if offset else None
                 self.records.append((int(match.group(1)), int(match.group(2)),
-                                     *judge.fsmap_kinds(rest), first))
+                                     *xfs.fsmap_kinds(rest), first))
         self.paths, self.modes = {}, {}
         self.walk(os.fsencode(root))
 
@@ -199,15 +199,16 @@ def where_piece(fs, record, start, end):
     at = (low - first) * SECTOR + start + fs.start
     sharers = len([r for r in fs.owners((at - fs.start) // SECTOR)])
     return {"range": {"start": start, "length": end - start},
-            "state": "unwritten" if kinds == {"unwritten"} else "data",
+            "state": "unwritten" if kinds == {"unwritten"} else "data", "compressed": None,
             "via": fs.via(at, end - start), "device": fs.disk, "namespace": None, "region": None,
-            "dimms": [], "physical_address": None, "shared": sharers > 1}
+            "dimms": [], "physical_address": None, "shared": sharers > 1,
+            "reason": None}
 
 
 def hole(start, end):
     return {"range": {"start": start, "length": end - start}, "state": "hole", "via": [],
-            "device": None, "namespace": None, "region": None, "dimms": [],
-            "physical_address": None, "shared": None}
+            "compressed": None, "device": None, "namespace": None, "region": None, "dimms": [],
+            "physical_address": None, "shared": None, "reason": None}
 
 
 def where(argument):

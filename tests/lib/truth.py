@@ -124,3 +124,22 @@ def read_truth(name, manifest):
                 raw.kind = "data"
             found[raw.sector] = raw
     return found
+
+
+def read_pairs(pairs, manifest):
+    return {pair.partition("=")[0]: read_truth(pair.partition("=")[2], manifest)
+            for pair in pairs}
+
+
+def truths(options, manifest):
+    return read_pairs(options.truth, manifest)
+
+
+def filled(file, start, length, unit):
+    """States of these bytes; holes are zeros where space comes in units, only some of them used."""
+    states = file.states(start, length)
+    if unit and "H" in states:
+        first = start // unit * unit
+        if all(file.states(at, unit) != set("H") for at in range(first, start + length, unit)):
+            states = states - {"H"} | {"Z"}
+    return states

@@ -88,6 +88,41 @@ ranges_of()
 	mapfile -t RANGES < <(awk -v d="$1" '{ print "--range\n" d ":" $1 "s+1s" }' "$2")
 }
 
+# files_come_and_go NAME MOUNT [UPDATE]: scans while the files of a fresh filesystem on LOOP change all the time. UPDATE
+# is a command that adds to $work/chunks where its addresses lie on the device, for filesystems that have their own.
+files_come_and_go()
+{
+	local i process
+	local -a scans=() addresses=() churn=(/usr/bin/python3 "$lib/churn.py")
+	: >"$work/log"
+	"${churn[@]}" run --root "$2" --log "$work/log" --seed "$seed" --most 200 &
+	process=$!
+	holders+=("$process")
+	wait_until 120 eval '(($(grep -c created "$work/log") > 300))'
+	if [[ ${3-} ]]; then
+		: >"$work/chunks"
+		addresses=(--chunks "$work/chunks")
+		"$3"
+	fi
+	"${churn[@]}" draw --root "$2" --count 200 "${addresses[@]}" >"$work/places"
+	mapfile -t RANGES < <(awk -v d="$DISK" '{ printf "--range\n%s:%.0f+512\n", d, $1 }' "$work/places")
+	for i in {1..10}; do
+		"${churn[@]}" now >"$work/live$i.json.start"
+		document "live$i" scan "${RANGES[@]}"
+		"${churn[@]}" now >"$work/live$i.json.end"
+		scans+=("$work/live$i.json")
+	done
+	kill "$process"
+	wait "$process" 2>/dev/null
+	${3-}
+	tap_ok "$1: files come and go: never a wrong name" "${churn[@]}" judge --log "$work/log" --scan "${scans[@]}" \
+		--min 300 "${addresses[@]}"
+	for i in {1..10}; do
+		"${judge[@]}" invariants "$work/live$i.json" --status "$(status_of "live$i")" || break
+	done >"$work/complaints"
+	tap_is "$1: files come and go: every document is sound" "$(<"$work/complaints")" ""
+}
+
 # hold_file ARGUMENT…: starts hold, waits until it holds; its process is HOLDER.
 hold_file()
 {

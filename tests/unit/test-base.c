@@ -346,9 +346,27 @@ static void base64_vectors_of_rfc_4648(void **state)
 
 	for (size_t i = 0; i < PME_ARRAY_SIZE(vectors); i++) {
 		_cleanup_free_ char *text = pme_base64(vectors[i].data, strlen(vectors[i].data));
+		_cleanup_free_ char *back = NULL;
+		size_t len;
 
 		assert_string_equal(text, vectors[i].text);
+		assert_int_equal(pme_base64_parse(text, strlen(text), &back, &len), 0);
+		assert_int_equal(len, strlen(vectors[i].data));
+		assert_string_equal(back, vectors[i].data);
 	}
+}
+
+static void what_is_no_base64(void **state)
+{
+	static const char *const bad[] = {"Z",	  "Zg",	  "Zg=",      "Zh==",	"Zm9=",
+					  "Z===", "====", "Zg==Zg==", "Zm9v\n", "Zm 9",
+					  "Zm9-", "=m9v", "Zg=g"};
+	char *bytes = NULL;
+	size_t len;
+
+	for (size_t i = 0; i < PME_ARRAY_SIZE(bad); i++)
+		assert_int_equal(pme_base64_parse(bad[i], strlen(bad[i]), &bytes, &len), -EINVAL);
+	assert_null(bytes);
 }
 
 /* The model: the value of a digit by the rows of RFC 4648, table 1. */
@@ -422,6 +440,7 @@ int main(void)
 		cmocka_unit_test(utf8_all_four_byte_leads),
 		cmocka_unit_test(utf8_random_text),
 		cmocka_unit_test(base64_vectors_of_rfc_4648),
+		cmocka_unit_test(what_is_no_base64),
 		cmocka_unit_test(base64_bits),
 		cmocka_unit_test(printf_allocates),
 	};

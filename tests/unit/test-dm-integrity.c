@@ -170,7 +170,15 @@ static const struct {
 	{"259:0 16 4 I 0", 0, 24, NULL, 0, 0},
 	{"259:0 16 4 I 0", 0, 16, "integrity superblock of vg0/data", 0, PME_OWNER_VOLUME_METADATA},
 	{"259:0 0 4 B 3 journal_sectors:8 interleave_sectors:32 buffer_sectors:8", 0, 8,
-	 "integrity bitmap of vg0/data", 0, PME_OWNER_VOLUME_METADATA},
+	 "integrity bitmap of vg0/data: read at its next activation, after which every read of "
+	 "vg0/data fails",
+	 0, PME_OWNER_VOLUME_METADATA},
+	{"259:0 0 4 D 3 journal_sectors:8 interleave_sectors:32 buffer_sectors:8", 0, 15,
+	 "integrity journal (not written in this mode) of vg0/data: read at its next activation, "
+	 "after which every read of vg0/data fails",
+	 0, PME_OWNER_VOLUME_METADATA},
+	{"259:0 0 4 R 3 journal_sectors:8 interleave_sectors:32 buffer_sectors:8", 0, 15,
+	 "integrity journal (not in use) of vg0/data", 0, PME_OWNER_VOLUME_METADATA},
 	/* without fix_padding a run of tags is 128 KiB */
 	{"259:0 0 4 D 3 journal_sectors:8 interleave_sectors:32 buffer_sectors:8", 0, 16 + 256,
 	 NULL, 0, 0},

@@ -154,7 +154,7 @@ static void test_pass(void **state)
 	ext2fs_write_bitmaps(fs);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_int_equal(pme_ext4_geo_read(&fd, 40000 * 1024, &geo), 0);
-	assert_int_equal(pme_ext4_pass(&geo, &wanted, &found), 0);
+	assert_int_equal(pme_ext4_pass(&geo, &wanted, NULL, &found), 0);
 	assert_int_equal(found.count, 2);
 	assert_int_equal(found.inodes[0], 20);
 	assert_int_equal(found.inodes[1], 100);
@@ -165,7 +165,7 @@ static void test_pass(void **state)
 
 	assert_int_equal(pme_ext4_geo_inode_at(&geo, 20, &at), 0);
 	broken_at = at + 3; /* costs the four inodes of its block, no more */
-	assert_int_equal(pme_ext4_pass(&geo, &wanted, &found), 0);
+	assert_int_equal(pme_ext4_pass(&geo, &wanted, NULL, &found), 0);
 	broken_at = UINT64_MAX;
 	assert_int_equal(found.count, 1);
 	assert_int_equal(found.inodes[0], 100);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * lib/extent.c: files of the build directory where their filesystem knows FIEMAP, and answers of a
- * kernel that is played here, in order, also wild ones.
+ * lib/extent.c, lib/extent-map.c: files of the build directory where their filesystem knows FIEMAP,
+ * and answers of a kernel that is played here, in order, also wild ones.
  *
  * pme_os_ioctl() is wrapped by the linker: with a script the answers come from it, else from the
  * kernel.
@@ -9,6 +9,7 @@
 #include "extent.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <sys/vfs.h>
@@ -30,6 +31,11 @@ static const struct answer *script; /* NULL: the kernel is asked */
 static size_t answers, asked;
 static uint64_t script_end;
 
+/* Blocks of a file that knows no FIEMAP; the last one: an error.  NULL: not played. */
+static const int *blocks;
+static size_t n_blocks;
+static int block_size;
+
 int __real_pme_os_ioctl(int fd, unsigned long request, void *arg);
 int __wrap_pme_os_ioctl(int fd, unsigned long request, void *arg);
 
@@ -39,6 +45,18 @@ int __wrap_pme_os_ioctl(int fd, unsigned long request, void *arg)
 	const struct answer *answer;
 	uint32_t n = 0;
 
+	if (blocks && request == FIGETBSZ) {
+		*(int *)arg = block_size;
+		return 0;
+	}
+	if (blocks) {
+		int *block = arg;
+
+		assert_int_equal(request, FIBMAP);
+		assert_true(*block >= 0 && (size_t)*block < n_blocks);
+		*block = blocks[*block];
+		return *block == INT_MIN ? -EPERM : 0;
+	}
 	if (!script)
 		return __real_pme_os_ioctl(fd, request, arg);
 	assert_int_equal(request, FS_IOC_FIEMAP);
@@ -262,6 +280,50 @@ static void a_real_file(void **state)
 	assert_int_equal(pos, 16 * K - 5);
 }
 
+static int play_blocks(const int *list, size_t count, int size, struct pme_range range,
+		       struct pme_extents *ret)
+{
+	int r;
+
+	*ret = (struct pme_extents){0};
+	blocks = list;
+	n_blocks = count;
+	block_size = size;
+	r = pme_extents_map(-1, PME_MAPPING_FIBMAP, range, ret);
+	blocks = NULL;
+	return r;
+}
+
+static void blocks_become_extents(void **state)
+{
+	static const int list[] = {7, 8, 9, 0, 0, 20, 22, 23};
+	_cleanup_(pme_extents_done) struct pme_extents extents;
+
+	assert_int_equal(
+		play_blocks(list, 8, 512, (struct pme_range){100, 8 * 512 - 200}, &extents), 0);
+	assert_int_equal(extents.count, 4);
+	check_extent(&extents, 0, 100, 3 * 512 - 100, PME_EXTENT_DATA, 7 * 512 + 100);
+	check_extent(&extents, 1, 3 * 512, 2 * 512, PME_EXTENT_HOLE, 0);
+	check_extent(&extents, 2, 5 * 512, 512, PME_EXTENT_DATA, 20 * 512);
+	check_extent(&extents, 3, 6 * 512, 2 * 512 - 100, PME_EXTENT_DATA, 22 * 512);
+}
+
+static void wild_blocks_are_refused(void **state)
+{
+	static const int negative[] = {7, -1}, error[] = {7, INT_MIN};
+	const struct pme_range two = {0, 8192}, far = {(uint64_t)INT32_MAX * 512 + 512, 512};
+	_cleanup_(pme_extents_done) struct pme_extents extents;
+
+	assert_int_equal(play_blocks(negative, 2, 4096, two, &extents), -ERANGE);
+	pme_extents_done(&extents);
+	assert_int_equal(play_blocks(error, 2, 4096, two, &extents), -EPERM);
+	pme_extents_done(&extents);
+	assert_int_equal(play_blocks(error, 2, 0, two, &extents), -EPROTO);
+	assert_int_equal(play_blocks(error, 2, 1 << 30, two, &extents), -EPROTO);
+	assert_int_equal(play_blocks(error, 2, -4096, two, &extents), -EPROTO);
+	assert_int_equal(play_blocks(error, 2, 512, far, &extents), -ERANGE);
+}
+
 static void names_and_kinds(void **state)
 {
 	assert_string_equal(pme_extent_state_name(PME_EXTENT_DATA), "data");
@@ -270,6 +332,12 @@ static void names_and_kinds(void **state)
 	assert_true(pme_extents_physical("ext2") && pme_extents_physical("ext3"));
 	assert_false(pme_extents_physical("btrfs") || pme_extents_physical("xfs2"));
 	assert_false(pme_extents_physical(""));
+	assert_int_equal(pme_extents_mapping("vfat"), PME_MAPPING_FIBMAP);
+	assert_int_equal(pme_extents_mapping("f2fs"), PME_MAPPING_FIEMAP);
+	assert_int_equal(pme_extents_mapping("btrfs"), PME_MAPPING_NONE);
+	assert_int_equal(pme_extents_mapping("bcachefs"), PME_MAPPING_NONE);
+	assert_int_equal(pme_extents_map(-1, PME_MAPPING_NONE, (struct pme_range){0}, NULL),
+			 -EOPNOTSUPP);
 }
 
 int main(void)
@@ -283,6 +351,8 @@ int main(void)
 		cmocka_unit_test(wild_answers_are_refused),
 		cmocka_unit_test(an_answer_without_progress_is_refused),
 		cmocka_unit_test(a_real_file),
+		cmocka_unit_test(blocks_become_extents),
+		cmocka_unit_test(wild_blocks_are_refused),
 		cmocka_unit_test(names_and_kinds),
 	};
 

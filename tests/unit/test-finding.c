@@ -123,6 +123,46 @@ static void certainty_and_the_end_of_the_file_soften(void **state)
 #define MODEL_BYTES 48
 
 /* Each byte counts once, for the worst that is claimed of it. */
+/* The file that a loop device stands on means what its bytes mean there, also when nobody knows. */
+static void an_image_means_what_it_carries(void **state)
+{
+	static const struct {
+		enum pme_certainty file;
+		enum pme_owner_kind kind;
+		enum pme_certainty certainty;
+		enum pme_verdict verdict;
+		enum pme_certainty becomes;
+	} cases[] = {
+		{PME_EXACT, PME_OWNER_FREE, PME_EXACT, PME_HARMLESS, PME_EXACT},
+		{PME_EXACT, PME_OWNER_FILE_DATA, PME_EXACT, PME_LOST, PME_EXACT},
+		{PME_EXACT, PME_OWNER_UNKNOWN, PME_UNCERTAIN, PME_VERDICT_UNKNOWN, PME_UNCERTAIN},
+		{PME_REDUNDANT, PME_OWNER_UNKNOWN, PME_UNCERTAIN, PME_RECOVERABLE, PME_REDUNDANT},
+		{PME_UNCERTAIN, PME_OWNER_FREE, PME_EXACT, PME_VERDICT_UNKNOWN, PME_UNCERTAIN},
+	};
+	static const struct pme_dev disk = {.name = (char *)"pmem0"};
+	static const struct pme_dev loop = {.name = (char *)"loop7"};
+	struct pme_hop hops[] = {{.dev = &disk, .kind = "disk"}, {.dev = &loop, .kind = "loop"}};
+	struct pme_top top = {.hops = hops, .n_hops = 2, .length = 512};
+
+	for (size_t i = 0; i < PME_ARRAY_SIZE(cases); i++) {
+		struct pme_findings findings = {0};
+		struct pme_finding *finding = add_finding(&findings, &disk, 0, 512);
+		struct pme_claim *claim;
+
+		add_claim(finding, 0, 512, PME_OWNER_FILE_DATA, cases[i].file)->carries = &loop;
+		claim = pme_finding_add_claim(finding, &top, 0, 512);
+		claim->kind = cases[i].kind;
+		claim->certainty = cases[i].certainty;
+		pme_findings_judge(&findings);
+		assert_int_equal(finding->claims[0].verdict, cases[i].verdict);
+		assert_int_equal(finding->claims[0].certainty, cases[i].becomes);
+		if (cases[i].becomes != cases[i].file)
+			assert_string_equal(finding->claims[0].reason,
+					    "what these bytes are on loop7 is not known");
+		pme_findings_done(&findings);
+	}
+}
+
 static void bytes_count_for_their_worst_verdict(void **state)
 {
 	static const struct pme_dev dev = {.name = (char *)"pmem0"};
@@ -344,12 +384,50 @@ static void the_summary_adds_up(void **state)
 	pme_findings_done(&findings);
 }
 
+/* Data of pmemctl's own files is nobody's loss; what others have of the same bytes is theirs. */
+static void own_files_lose_nothing(void **state)
+{
+	static const struct pme_dev dev = {.name = (char *)"pmem0", .identity = (char *)"x"};
+	static const struct pme_file parked = {.inode = 7, .devno = 1, .vault = 3},
+				     checkpoint = {.inode = 8, .devno = 1, .vault = 1},
+				     live = {.inode = 9, .devno = 1};
+	static const struct {
+		uint64_t start, length;
+		const struct pme_file *file;
+	} claims[] = {{0, 1024, &parked}, {512, 512, &live}, {1024, 512, &checkpoint}};
+	struct pme_findings findings = {0};
+	struct pme_finding *finding = add_finding(&findings, &dev, 0, 1536);
+	struct json_object *summary;
+
+	for (size_t i = 0; i < PME_ARRAY_SIZE(claims); i++) {
+		struct pme_claim *claim = add_claim(finding, claims[i].start, claims[i].length,
+						    PME_OWNER_FILE_DATA, PME_EXACT);
+
+		claim->file = claims[i].file;
+		claim->own = claims[i].file->vault > 0;
+	}
+	pme_findings_judge(&findings);
+	assert_int_equal(finding->claims[0].verdict, PME_HARMLESS);
+	assert_int_equal(finding->claims[1].verdict, PME_LOST);
+	assert_int_equal(finding->claims[2].verdict, PME_HARMLESS);
+	assert_int_equal(finding->verdict, PME_LOST);
+	summary = pme_findings_summary_json(&findings);
+	check_number(summary, "files", 1);
+	check_number(summary, "lost_bytes", 512);
+	check_number(summary, "harmless_bytes", 1024);
+	check_number(summary, "quarantined_bytes", 512);
+	json_object_put(summary);
+	pme_findings_done(&findings);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(claims_begin_where_the_piece_does),
+		cmocka_unit_test(own_files_lose_nothing),
 		cmocka_unit_test(the_worst_claim_is_the_verdict),
 		cmocka_unit_test(certainty_and_the_end_of_the_file_soften),
+		cmocka_unit_test(an_image_means_what_it_carries),
 		cmocka_unit_test(bytes_count_for_their_worst_verdict),
 		cmocka_unit_test(ids_are_stable),
 		cmocka_unit_test(ids_differ_by_identity_and_range),

@@ -104,6 +104,29 @@ static void test_links(void **state)
 	pme_names_done(&names);
 }
 
+/* When the time is over what was found stands, and why it is not all is said. */
+static void test_deadline(void **state)
+{
+	const struct tree *tree = *state;
+	struct pme_progress progress = {0};
+	struct pme_names names = {.progress = &progress};
+	struct pme_file near, far;
+	struct pme_file *files[] = {&near, &far};
+
+	make_file(tree->fd, "near");
+	assert_int_equal(mkdirat(tree->fd, "d", 0700), 0);
+	assert_int_equal(mkdirat(tree->fd, "d/e", 0700), 0);
+	make_file(tree->fd, "d/e/far");
+	near = wanted(tree->fd, "near");
+	far = wanted(tree->fd, "d/e/far");
+	pme_progress_start(&progress, 0);
+	assert_int_equal(pme_names_walk(tree->fd, tree->devno, files, 2, &names), 0);
+	assert_true(has_name(&names, &near, "near"));
+	assert_int_equal(names.count, 1);
+	assert_string_equal(names.incomplete, pme_progress_error(-ETIME));
+	pme_names_done(&names);
+}
+
 /* A tree that is deeper than descriptors and PATH_MAX allow, with files behind the way back. */
 static int make_deep(const struct tree *tree)
 {
@@ -160,11 +183,70 @@ static void test_deep(void **state)
 	pme_names_done(&names);
 }
 
+#define WIDE_DIRS 40
+#define WIDE_SUBS 40
+#define WIDE_FILES 3
+
+/* d/e/f, all below one directory, in @path of PATH_MAX bytes. */
+static void wide_path(size_t i, char *path)
+{
+	snprintf(path, PATH_MAX, "d%zu/e%zu/f%zu", i / WIDE_FILES / WIDE_SUBS,
+		 i / WIDE_FILES % WIDE_SUBS, i % WIDE_FILES);
+}
+
+static void make_wide(const struct tree *tree, struct pme_file *files)
+{
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < (size_t)WIDE_DIRS * WIDE_SUBS * WIDE_FILES; i++) {
+		wide_path(i, path);
+		for (char *slash = path; (slash = strchr(slash, '/')); *slash++ = '/') {
+			*slash = '\0';
+			mkdirat(tree->fd, path, 0700);
+		}
+		make_file(tree->fd, path);
+		files[i] = wanted(tree->fd, path);
+	}
+}
+
+/* A tree that several threads walk through finds each name once, whoever gets what. */
+static void test_wide(void **state)
+{
+	const struct tree *tree = *state;
+	const size_t count = (size_t)WIDE_DIRS * WIDE_SUBS * WIDE_FILES;
+	struct pme_file *files = calloc(count + 1, sizeof(*files));
+	struct pme_file **sorted = calloc(count + 1, sizeof(*sorted));
+
+	make_wide(tree, files);
+	files[count].mode = 0; /* so that the walk does not end before it has been everywhere */
+	for (int turn = 0; turn < 20; turn++) {
+		struct pme_names names = {0};
+		char path[PATH_MAX];
+
+		for (size_t i = 0; i <= count; i++)
+			sorted[i] = &files[i];
+		assert_int_equal(pme_names_walk(tree->fd, tree->devno, sorted, count + 1, &names),
+				 0);
+		assert_null(names.incomplete);
+		assert_int_equal(names.count, count);
+		for (size_t i = 0; i < count; i++) {
+			wide_path((size_t)(names.items[i].file - files), path);
+			assert_string_equal(names.items[i].path, path);
+			names.items[i].file->n_paths++;
+		}
+		for (size_t i = 0; i < count; i++)
+			assert_int_equal(files[i].n_paths, turn + 1);
+		pme_names_done(&names);
+	}
+	free(sorted);
+	free(files);
+}
+
 /* With too few descriptors the answer is incomplete, and says so. */
 static void test_descriptors(void **state)
 {
 	const struct tree *tree = *state;
-	struct rlimit limit = {.rlim_cur = 20, .rlim_max = 4096};
+	struct rlimit limit = {.rlim_max = 4096};
 	struct pme_names names = {0};
 	struct pme_file bottom;
 	struct pme_file *files[] = {&bottom};
@@ -173,6 +255,7 @@ static void test_descriptors(void **state)
 	make_file(fd, "bottom");
 	bottom = wanted(fd, "bottom");
 	close(fd);
+	limit.rlim_cur = (rlim_t)fd + 1; /* the lowest that is free: one only */
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	assert_int_equal(pme_names_walk(tree->fd, tree->devno, files, 1, &names), 0);
 	limit.rlim_cur = 1024;
@@ -272,7 +355,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_links, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deep, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_wide, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_quote),

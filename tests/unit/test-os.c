@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
@@ -350,15 +351,60 @@ static void handles_and_mounts_refuse_what_they_must(void **state)
 
 	handle->handle_bytes = 8;
 	assert_true(pme_os_open_handle(-1, handle, O_RDONLY) < 0);
-	assert_true(pme_os_clone_mount(tree->os.root, "none") < 0);
+	assert_true(pme_os_enter_mount(&tree->os, "/none") < 0);
+	assert_true(pme_os_enter_mount(&tree->os, "/none/deeper") < 0);
 }
 
 #define WITH_TREE(f) cmocka_unit_test_setup_teardown(f, tree_make, tree_remove)
+
+static void replace_file(void **state)
+{
+	const struct tree *tree = *state;
+	_cleanup_free_ char *text = NULL;
+	struct stat st;
+	size_t len;
+
+	assert_int_equal(mkdirat(tree->os.root, "run", 0755), 0);
+	put_text(tree, "run/w.new", "left behind by one that was killed");
+	put_text(tree, "run/w", "old, and longer");
+	assert_int_equal(pme_os_replace_file(&tree->os, "run/w", "new", 3, 0644), 0);
+	assert_int_equal(pme_os_read_file(&tree->os, "run/w", 100, &text, &len), 0);
+	assert_string_equal(text, "new");
+	assert_int_equal(pme_os_stat(&tree->os, "run/w", false, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0644);
+	assert_int_equal(pme_os_exists(&tree->os, "run/w.new"), 0);
+	assert_int_equal(pme_os_replace_file(&tree->os, "no/w", "new", 3, 0644), -ENOENT);
+	assert_int_equal(mkdirat(tree->os.root, "run/d", 0755), 0);
+	assert_int_equal(pme_os_replace_file(&tree->os, "run/d", "new", 3, 0644), -EISDIR);
+	assert_int_equal(pme_os_exists(&tree->os, "run/d.new"), 0);
+	assert_int_equal(pme_os_remove_file(&tree->os, "run/w"), 0);
+	assert_int_equal(pme_os_remove_file(&tree->os, "run/w"), -ENOENT);
+}
+
+static void watches_below_the_root(void **state)
+{
+	const struct tree *tree = *state;
+	_cleanup_close_ int inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	struct inotify_event event;
+	int wd;
+
+	put_text(tree, "watched", "1");
+	assert_true(inotify >= 0);
+	assert_int_equal(pme_os_inotify_add(&tree->os, inotify, "none", IN_MODIFY), -ENOENT);
+	wd = pme_os_inotify_add(&tree->os, inotify, "watched", IN_MODIFY);
+	assert_true(wd >= 0);
+	put_text(tree, "watched", "2");
+	assert_int_equal(read(inotify, &event, sizeof(event)), sizeof(event));
+	assert_int_equal(event.wd, wd);
+	assert_int_equal(event.mask, IN_MODIFY);
+}
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_TREE(root_must_be_a_directory),
+		WITH_TREE(replace_file),
+		WITH_TREE(watches_below_the_root),
 		WITH_TREE(descriptors_are_closed_on_exec),
 		WITH_TREE(read_file_of_every_size),
 		WITH_TREE(read_file_has_a_limit),

@@ -34,7 +34,8 @@ struct inode {
 };
 
 static struct inode inodes[INODES];
-static size_t n_inodes, n_stats, n_maps;
+static size_t n_inodes;
+static _Atomic size_t n_stats, n_maps; /* by several threads */
 static uint64_t inode_of_fd[1024];
 static int batch_error; /* BULKSTAT as a whole */
 

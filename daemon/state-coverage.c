@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What could not be seen: told once, and once when it can be seen again.
+ */
+#include "state-private.h"
+
+#include <string.h>
+
+static const struct pmed_device *region_device(const struct pmed_state *state, const char *region)
+{
+	for (size_t i = 0; region && i < state->n_devices; i++)
+		if (strcmp(pmed_device_name(state->devices[i]), region) == 0)
+			return state->devices[i];
+	return NULL;
+}
+
+/* @key can be seen again, or is of no interest any more; takes @text. */
+static void tell_closed(struct pmed_turn *turn, const char *key, const struct pmed_device *device,
+			char *text)
+{
+	struct json_object *event =
+		pmed_event(turn, PME_EVENT_COVERAGE_COMPLETE, PME_EVENT_NOTICE, device, text);
+
+	pmed_incident_join(turn, event, key, pmed_cause_coverage, true);
+	pmed_event_tell(turn, event);
+}
+
+static int cover(struct pmed_turn *turn, const char *key, const struct pmed_device *device,
+		 const char *what, const char *why)
+{
+	bool open = pmed_incident_find(turn->state, key, pmed_cause_coverage) != NULL;
+	struct json_object *event;
+	int r;
+
+	if (open == (why != NULL))
+		return 0;
+	if (!why) {
+		tell_closed(turn, key, device, pme_printf("%s is complete again", what));
+		return 0;
+	}
+	event = pmed_event(turn, PME_EVENT_COVERAGE_INCOMPLETE, PME_EVENT_WARNING, device,
+			   pme_printf("%s is not complete: %s", what, why));
+	pme_json_text(event, "advice",
+		      "errors that are there may not be seen until this works again; run `pmemctl "
+		      "scan` to see what it says");
+	r = pmed_incident_open(turn, event, key, pmed_cause_coverage);
+	pmed_event_tell(turn, event);
+	return r;
+}
+
+int pmed_coverage(struct pmed_turn *turn, const char *key, const char *region, const char *what,
+		  const char *why)
+{
+	return cover(turn, key, region_device(turn->state, region), what, why);
+}
+
+int pmed_coverage_absent(struct pmed_turn *turn, const struct pmed_device *device, const char *why)
+{
+	_cleanup_free_ char *key = pme_printf("absent:%s", device->identity);
+	_cleanup_free_ char *what = pme_printf("what is known of %s", pmed_device_name(device));
+
+	return key && what ? cover(turn, key, device, what, why) : -ENOMEM;
+}
+
+int pmed_coverage_lists(struct pmed_turn *turn)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < turn->state->n_devices; i++) {
+		const struct pmed_device *device = turn->state->devices[i];
+		_cleanup_free_ char *key = pme_printf("list:%s", device->identity);
+		_cleanup_free_ char *what =
+			pme_printf("the list of bad blocks of %s", pmed_device_name(device));
+
+		if (!key || !what)
+			return -ENOMEM;
+		if (device->list && !device->doubtful)
+			r = cover(turn, key, device, what,
+				  strcmp(device->list, "unreadable") == 0 ? "it cannot be read"
+									  : NULL);
+	}
+	return r;
+}
+
+int pmed_coverage_moot(struct pmed_turn *turn, const struct pmed_device *device)
+{
+	static const char *const kinds[] = {"absent", "list"};
+
+	for (size_t i = 0; i < PME_ARRAY_SIZE(kinds); i++) {
+		_cleanup_free_ char *key = pme_printf("%s:%s", kinds[i], device->identity);
+
+		if (!key)
+			return -ENOMEM;
+		if (pmed_incident_find(turn->state, key, pmed_cause_coverage))
+			tell_closed(
+				turn, key, device,
+				pme_printf("%s is gone: what could not be seen of it is no gap now",
+					   pmed_device_name(device)));
+	}
+	return 0;
+}
+
+/* "region1" of "seen:region1" and "job:scan:region1"; NULL for what is of no region. */
+static const char *region_of(const char *key)
+{
+	const char *colon = strrchr(key, ':'), *digits;
+
+	if (!colon || strncmp(colon + 1, "region", 6) != 0)
+		return NULL;
+	digits = colon + 7;
+	return *digits && digits[strspn(digits, "0123456789")] == '\0' ? colon + 1 : NULL;
+}
+
+static bool is_there(const struct pmed_state *state, const char *region)
+{
+	for (size_t i = 0; i < state->n_devices; i++) {
+		const char *of = pmed_device_region(state->devices[i]);
+
+		if (state->devices[i]->present && of && strcmp(of, region) == 0)
+			return true;
+	}
+	return false;
+}
+
+int pmed_coverage_of_gone(struct pmed_turn *turn)
+{
+	/* From the end: the last one takes the place of one that is closed. */
+	for (size_t i = turn->state->n_incidents; i-- > 0;) {
+		const struct pmed_incident *incident = &turn->state->incidents[i];
+		const char *region = incident->cause == pmed_cause_coverage
+					     ? region_of(incident->subject)
+					     : NULL;
+		_cleanup_free_ char *key = NULL;
+
+		if (!region || is_there(turn->state, region))
+			continue;
+		key = strdup(incident->subject);
+		if (!key)
+			return -ENOMEM;
+		tell_closed(turn, key, NULL,
+			    pme_printf("%s is gone: what could not be seen of it is no gap now",
+				       region));
+	}
+	return 0;
+}
+
+static const struct json_object *first_trouble(struct json_object *doc, size_t *ret_count)
+{
+	struct json_object *messages = pmed_array(doc, "messages"), *first = NULL;
+
+	*ret_count = 0;
+	for (size_t i = 0; i < pme_json_count(messages); i++) {
+		struct json_object *message = pme_json_at(messages, i);
+
+		if (strcmp(pmed_text(message, "severity"), "info") == 0)
+			continue;
+		if (!first)
+			first = message;
+		++*ret_count;
+	}
+	return first;
+}
+
+int pmed_coverage_of(struct pmed_turn *turn, const char *region, struct json_object *doc)
+{
+	_cleanup_free_ char *key = pme_printf("seen:%s", region), *why = NULL;
+	_cleanup_free_ char *what = pme_printf("what is known of %s", region);
+	struct json_object *first;
+	size_t count;
+
+	if (!key || !what)
+		return -ENOMEM;
+	if (strcmp(pmed_text(doc, "coverage"), "complete") == 0)
+		return pmed_coverage(turn, key, region, what, NULL);
+	first = (struct json_object *)first_trouble(doc, &count);
+	why = !first ? strdup("not all owners are known")
+	      : count > 1
+		      ? pme_printf("%s: %s (and %zu more)", pmed_text(first, "subject"),
+				   pmed_text(first, "text"), count - 1)
+		      : pme_printf("%s: %s", pmed_text(first, "subject"), pmed_text(first, "text"));
+	return why ? pmed_coverage(turn, key, region, what, why) : -ENOMEM;
+}
+
+int pmed_state_job(struct pmed_state *state, const char *job, const char *region, const char *why,
+		   int64_t now, int64_t *last_id, struct pmed_news *news)
+{
+	struct pmed_turn turn = {.state = state, .now = now, .last_id = last_id, .news = news};
+	_cleanup_free_ char *key =
+		pme_printf("job:%s%s%s", job, region ? ":" : "", region ? region : "");
+	_cleanup_free_ char *what =
+		pme_printf("the %s%s%s", job, region ? " of " : "", region ? region : "");
+
+	return key && what ? pmed_coverage(&turn, key, region, what, why) : -ENOMEM;
+}

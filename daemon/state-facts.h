@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a finding says, in short; see state-facts.c.  Findings are those of pmemctl-json(7), checked
+ * by pmed_findings_ok() or not: what is not there counts for nothing.
+ */
+#ifndef PMED_STATE_FACTS_H
+#define PMED_STATE_FACTS_H
+
+#include "state-private.h"
+
+/* Names of files that lose something; borrowed from the finding. */
+struct pmed_name {
+	const char *path, *raw; /* raw may be NULL */
+	enum pme_verdict verdict;
+};
+struct pmed_names {
+	struct pmed_name *items;
+	size_t count, alloc;
+};
+/* Append those of @finding: 0, -ENOMEM. */
+int pmed_names_of(struct json_object *finding, struct pmed_names *names);
+/* By name, each once, with its worst verdict. */
+void pmed_names_sort(struct pmed_names *names);
+void pmed_names_done(struct pmed_names *names);
+
+/* A number that changes with its verdict and what it meets, and how many names it meets. */
+int pmed_facts(struct json_object *finding, uint64_t *ret_digest, uint64_t *ret_files);
+/* Each byte by its worst verdict. */
+int pmed_facts_bytes(struct json_object *finding, uint64_t *ret_lost, uint64_t *ret_recoverable);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Devices that are gone: an idle one is forgotten at once; one with findings, or that something
+ * stood on, when it was not seen for as long as history is kept.
+ *
+ * The surprise: a namespace that is destroyed, or whose mode is changed, is never said to be: it is
+ * only not there any more, as if its DIMM had been pulled.  Without an end, its incidents would be
+ * open for ever, and each change of a mode would cost memory.
+ */
+#include "state-private.h"
+
+#include <string.h>
+
+/* With a limit for those that are changed all the time. */
+#define GONE_MAX 512
+#define USEC_PER_HOUR 3600000000LL
+
+static struct pmed_incident *offline_of(const struct pmed_state *state,
+					const struct pmed_device *device)
+{
+	return pmed_incident_find(state, device->identity, pmed_cause_offline);
+}
+
+/* Nothing hangs on it any more. */
+static bool is_idle(const struct pmed_state *state, const struct pmed_device *device)
+{
+	return device->n_findings == 0 && !offline_of(state, device) &&
+	       !pmed_incident_find(state, device->identity, pmed_cause_findings);
+}
+
+/* When it went. */
+static int64_t gone_since(const struct pmed_state *state, const struct pmed_device *device)
+{
+	const struct pmed_incident *incident = offline_of(state, device);
+
+	return incident ? incident->opened : device->last_seen;
+}
+
+static char *age_text(int64_t usec)
+{
+	long long hours = usec / USEC_PER_HOUR;
+
+	return hours >= 48 ? pme_printf("%lld days", hours / 24) : pme_printf("%lld h", hours);
+}
+
+/* Its findings, all at once. */
+static int forget_findings(struct pmed_turn *turn, struct pmed_device *device)
+{
+	_cleanup_free_ struct pmed_finding **all = calloc(device->n_findings + 1, sizeof(*all));
+	int r;
+
+	if (!all)
+		return -ENOMEM;
+	for (size_t i = 0; i < device->n_findings; i++) {
+		all[i] = &device->findings[i];
+		all[i]->bytes = PMED_FORGOTTEN;
+	}
+	r = pmed_event_findings(turn, PME_EVENT_FINDING_GONE, device, all, device->n_findings);
+	for (size_t i = 0; i < device->n_findings; i++)
+		pmed_finding_is(turn, device, all[i], "gone");
+	return r;
+}
+
+/* People are told: it was an open matter. */
+static int tell_forgotten(struct pmed_turn *turn, struct pmed_device *device)
+{
+	_cleanup_free_ char *age = age_text(turn->now - gone_since(turn->state, device));
+	const char *ns = pmed_text(device->about, "namespace");
+	struct json_object *event;
+	int r = age ? forget_findings(turn, device) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	event = pmed_event(turn, PME_EVENT_DEVICE_CHANGED, PME_EVENT_NOTICE, device,
+			   pme_printf("%s%s%s%s was not seen for %s, and is forgotten",
+				      pmed_device_name(device), ns ? " (" : "", ns ? ns : "",
+				      ns ? ")" : "", age));
+	pmed_incident_join(turn, event, device->identity, pmed_cause_offline, true);
+	pmed_incident_join(turn, NULL, device->identity, pmed_cause_findings, true);
+	pmed_event_tell(turn, event);
+	return pmed_coverage_moot(turn, device);
+}
+
+/* The one of those with open matters that is gone for longest; NULL: none is. */
+static struct pmed_device *oldest(const struct pmed_state *state, size_t *ret_count)
+{
+	struct pmed_device *first = NULL;
+
+	*ret_count = 0;
+	for (size_t i = 0; i < state->n_devices; i++) {
+		struct pmed_device *device = state->devices[i];
+
+		if (device->present)
+			continue;
+		++*ret_count;
+		if (!first || gone_since(state, device) < gone_since(state, first))
+			first = device;
+	}
+	return first;
+}
+
+static void forget(struct pmed_state *state, struct pmed_device *device)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < state->n_devices; i++)
+		if (state->devices[i] != device)
+			state->devices[kept++] = state->devices[i];
+	state->n_devices = kept;
+	pmed_device_free(device);
+}
+
+static bool is_old(const struct pmed_turn *turn, const struct pmed_device *device)
+{
+	int64_t age = turn->now - gone_since(turn->state, device);
+
+	return turn->state->remember > 0 && age >= turn->state->remember;
+}
+
+int pmed_forget(struct pmed_turn *turn)
+{
+	struct pmed_state *state = turn->state;
+	struct pmed_device *device;
+	size_t count = 0;
+
+	for (size_t i = state->n_devices; i-- > 0;)
+		if (!state->devices[i]->present && is_idle(state, state->devices[i]))
+			forget(state, state->devices[i]);
+	while ((device = oldest(state, &count)) && (count > GONE_MAX || is_old(turn, device))) {
+		int r = tell_forgotten(turn, device);
+
+		if (r < 0)
+			return r;
+		forget(state, device);
+	}
+	return 0;
+}

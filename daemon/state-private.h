@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of state.c share; see state.h.
+ *
+ * The surprise: a finding is kept as text.  A store full of findings is thousands of them, and as
+ * trees of json-c objects they would be ten times as large.
+ */
+#ifndef PMED_STATE_PRIVATE_H
+#define PMED_STATE_PRIVATE_H
+
+#include "claim.h"
+#include "state.h"
+#include "store.h"
+
+/* More than this in one document is no document of ours: a machine has a few hundred devices, and
+ * a list of bad blocks 512 entries (8192 with pages of 64 KiB). */
+#define PMED_DEVICES_MAX 4096
+#define PMED_FINDINGS_MAX 65536
+#define PMED_EVENT_FINDINGS 512 /* of one event; more are further events */
+#define PMED_EVENT_FILES 1000
+#define PMED_EVENT_HOLDERS 1000
+
+/* Who said last that it is bad: only they can take it back. */
+#define PMED_BY_BADBLOCKS 1U /* the list of the disk */
+#define PMED_BY_REGION 2U
+
+struct pmed_finding {
+	char *id;
+	struct pme_range range;
+	enum pme_verdict verdict;
+	unsigned int known_by; /* PMED_BY_* */
+	uint64_t digest;       /* of its verdict and of what it meets */
+	char *text;	       /* as the scan showed it */
+	uint64_t address;      /* physical, of its first byte, if known */
+	bool has_address;
+	int64_t first_seen, last_seen;
+	/* While a document is looked at: */
+	struct json_object *fresh; /* the same there; borrowed */
+	enum { PMED_SAME, PMED_ADDED, PMED_CHANGED, PMED_GONE } mark;
+	/* What there is to say of it: added, its bytes are known of a device that is not seen now;
+	 * gone, but some or all of its bytes are bad still, as other ranges, here or elsewhere; or
+	 * its device is forgotten. */
+	enum { PMED_PLAIN, PMED_KNOWN_AWAY, PMED_PARTLY_BAD, PMED_STILL_BAD, PMED_FORGOTTEN } bytes;
+};
+
+/* What `pmemctl list` says of a device; it is known by its identity. */
+struct pmed_device {
+	char *identity;
+	struct json_object *about; /* "device" of its events */
+	char *uuid;
+	uint64_t size;
+	bool present;
+	int64_t first_seen, last_seen, last_scan; /* 0: never */
+	bool whole;				  /* the last scan saw everything */
+	struct json_object *standing;		  /* what the last snapshot found on it, or NULL */
+	int64_t looked;				  /* when that was; 0: in an earlier run */
+	struct pmed_finding *findings;
+	size_t n_findings, alloc_findings;
+	uint64_t files; /* that lose something by them */
+	/* While a document is looked at: */
+	const char *list;	 /* state of its list there, or NULL: it is not in it */
+	const char *region_list; /* and that of its region's */
+	bool doubtful;		 /* it could not be identified: nothing of it is compared */
+};
+
+struct pmed_incident {
+	int64_t id;    /* of the event that opened it */
+	char *subject; /* identity of a device; of coverage: what failed */
+	const char *cause;
+	int64_t opened;
+	int severity;
+	char *text;
+};
+
+struct pmed_state {
+	struct pmed_device **devices;
+	size_t n_devices, alloc_devices;
+	struct pmed_incident *incidents; /* open ones */
+	size_t n_incidents, alloc_incidents;
+	int64_t remember; /* µs; 0: for ever */
+	bool baseline;	  /* an inventory was seen, or loaded: what is new now has come */
+};
+
+/* One call of the public functions. */
+struct pmed_turn {
+	struct pmed_state *state;
+	int64_t now;
+	int64_t *last_id;
+	struct pmed_news *news;
+};
+
+extern const char pmed_cause_findings[], pmed_cause_offline[], pmed_cause_coverage[];
+
+/* state-check.c: values of documents from outside; NULL and 0 for what is not of that type. */
+const char *pmed_text(struct json_object *object, const char *key);
+uint64_t pmed_number(struct json_object *object, const char *key);
+struct json_object *pmed_array(struct json_object *object, const char *key);
+/* Is it a document of @format, and everything in it that is used of the right kind? */
+bool pmed_is_document(struct json_object *doc, const char *format);
+bool pmed_devices_ok(struct json_object *devices);
+bool pmed_findings_ok(struct json_object *findings, struct json_object *devices);
+/* The verdict with this name; unknown for a word that is not known. */
+enum pme_verdict pmed_verdict(const char *name);
+unsigned int pmed_known_by(struct json_object *finding);
+
+/* state-devices.c */
+struct pmed_device *pmed_device_find(const struct pmed_state *state, const char *identity);
+const char *pmed_device_name(const struct pmed_device *device);
+const char *pmed_device_region(const struct pmed_device *device); /* or NULL */
+bool pmed_device_stands(const struct pmed_device *device);	  /* was anything on it? */
+/* A new one that is not present; NULL without memory. */
+struct pmed_device *pmed_device_add(struct pmed_state *state, const char *identity);
+void pmed_device_free(struct pmed_device *device);
+/* "device" of events from an entry of a list.  NULL without memory. */
+struct json_object *pmed_device_about(struct json_object *entry, const char *identity);
+/* The devices of a document become known; come back, or change; device->list and such are set. */
+int pmed_devices_seen(struct pmed_turn *turn, struct json_object *doc);
+void pmed_devices_unsee(struct pmed_state *state);
+/* Does a message of @doc name any of these (or NULL)? */
+bool pmed_is_subject(struct json_object *doc, const char *name);
+struct json_object *pmed_device_row(const struct pmed_device *device);
+
+/* state-findings.c */
+struct pmed_finding *pmed_finding_find(const struct pmed_device *device, const char *id);
+/* From its JSON: 0, -EINVAL, -ENOMEM. */
+int pmed_finding_set(struct pmed_finding *finding, struct json_object *json);
+void pmed_finding_done(struct pmed_finding *finding);
+/* The JSON of it; new reference. */
+struct json_object *pmed_finding_json(const struct pmed_finding *finding);
+struct json_object *pmed_finding_row(const struct pmed_state *state,
+				     const struct pmed_device *device,
+				     const struct pmed_finding *finding);
+/* Only its key and that it is "present", "offline" or "gone". */
+void pmed_finding_is(struct pmed_turn *turn, const struct pmed_device *device,
+		     const struct pmed_finding *finding, const char *what);
+/* Count the files of all findings of @device anew. */
+int pmed_findings_count_files(struct pmed_device *device);
+
+/* state-forget.c: devices that are gone, and that nobody has to know of any more. */
+int pmed_forget(struct pmed_turn *turn);
+
+/* state-events.c */
+/* A new event about @device (NULL: none).  @text: allocated, is taken; NULL: no memory. */
+struct json_object *pmed_event(struct pmed_turn *turn, enum pme_event_type type,
+			       enum pme_event_severity severity, const struct pmed_device *device,
+			       char *text);
+/* It is news; takes it. */
+void pmed_event_tell(struct pmed_turn *turn, struct json_object *event);
+/* Events of one type for these findings of @device: 0, -ENOMEM. */
+int pmed_event_findings(struct pmed_turn *turn, enum pme_event_type type,
+			const struct pmed_device *device, struct pmed_finding *const *findings,
+			size_t count);
+/* "8 KiB", allocated. */
+char *pmed_bytes(uint64_t bytes);
+
+/* state-incidents.c */
+struct pmed_incident *pmed_incident_find(const struct pmed_state *state, const char *subject,
+					 const char *cause);
+/* The open one, or a new one that @event opens; sets its "incident". */
+int pmed_incident_open(struct pmed_turn *turn, struct json_object *event, const char *subject,
+		       const char *cause);
+/* @event is part of it, and the last one when @close; without one nothing happens. */
+void pmed_incident_join(struct pmed_turn *turn, struct json_object *event, const char *subject,
+			const char *cause, bool close);
+int pmed_incident_load(struct pmed_state *state, struct json_object *row);
+struct json_object *pmed_incident_row(const struct pmed_incident *incident, int64_t closed);
+void pmed_incident_done(struct pmed_incident *incident);
+
+/* state-coverage.c: something (@key) cannot be seen, or can again (@why NULL); told once. */
+int pmed_coverage(struct pmed_turn *turn, const char *key, const char *region, const char *what,
+		  const char *why);
+/* The same by the messages of a document. */
+int pmed_coverage_of(struct pmed_turn *turn, const char *region, struct json_object *doc);
+
+/* Why it is not certain that @device, which is not seen, is gone (NULL: it is seen); told once. */
+int pmed_coverage_absent(struct pmed_turn *turn, const struct pmed_device *device, const char *why);
+/* Lists of bad blocks that a scan could not read, or can again: each by itself. */
+int pmed_coverage_lists(struct pmed_turn *turn);
+/* It is gone: what could not be seen of it is no gap any more. */
+int pmed_coverage_moot(struct pmed_turn *turn, const struct pmed_device *device);
+/* The same for regions that no device has any more. */
+int pmed_coverage_of_gone(struct pmed_turn *turn);
+
+/* A change for the store; takes @row. */
+void pmed_change(struct pmed_turn *turn, const char *table, struct json_object *row);
+
+#endif

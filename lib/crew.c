@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Threads that share work; see crew.h.
+ *
+ * What surprises: nobody supervises.  The caller's thread works like the others, and looks around
+ * from time to time as it goes on: by how little processor time the process got since the last
+ * look it sees that the threads wait for the disk.
+ */
+#include "crew.h"
+
+#include <malloc.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#define LOOK_EVERY (PME_SECOND / 1000)
+#define BUSY_PERCENT 60	 /* of the processors that could be used: less is waiting */
+#define PROCESSORS_MAX 8 /* more threads than this only for a slow disk */
+#define STACK_SIZE 262144
+#define ARENAS_MAX 2 /* of malloc: each takes 64 MiB of addresses, which may be limited */
+#define SPREAD 16    /* places at which neighbours are begun */
+
+static uint64_t read_clock(clockid_t clock)
+{
+	struct timespec t;
+
+	if (clock_gettime(clock, &t) < 0)
+		return 0;
+	return (uint64_t)t.tv_sec * PME_SECOND + (uint64_t)t.tv_nsec;
+}
+
+static unsigned count_processors(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return 1;
+	return (unsigned)pme_min((uint64_t)CPU_COUNT(&set), PROCESSORS_MAX);
+}
+
+static void fail(struct pme_crew *crew, int error)
+{
+	int none = 0;
+
+	atomic_compare_exchange_strong(&crew->error, &none, error);
+	pthread_mutex_lock(&crew->lock);
+	pme_crew_call_all(crew);
+	pthread_mutex_unlock(&crew->lock);
+}
+
+static void *run_other(void *arg)
+{
+	struct pme_crew *crew = arg;
+	int r = crew->work(crew, crew->arg);
+
+	if (r < 0)
+		fail(crew, r);
+	return NULL;
+}
+
+/* Signals are for the first thread. */
+static void hire(struct pme_crew *crew, unsigned count)
+{
+	pthread_attr_t attr;
+	sigset_t all, old;
+
+	if (pthread_attr_init(&attr) != 0)
+		return;
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	mallopt(M_ARENA_MAX, ARENAS_MAX);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	for (; count > 0 && crew->n_threads < PME_CREW_MAX; count--) {
+		pthread_t *thread = &crew->others[crew->n_threads - 1];
+
+		if (pthread_create(thread, &attr, run_other, crew) != 0)
+			break;
+		crew->n_threads++;
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+}
+
+static void look_around(struct pme_crew *crew)
+{
+	uint64_t now = read_clock(CLOCK_MONOTONIC), time = now - crew->looked, cpu;
+	unsigned processors;
+
+	if (time < LOOK_EVERY)
+		return;
+	processors = count_processors();
+	cpu = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+	if (crew->cpu == 0)
+		hire(crew, processors - 1);
+	else if (!pme_crew_is_idle(crew) &&
+		 (cpu - crew->cpu) * 100 <
+			 time * pme_min(processors, crew->n_threads) * BUSY_PERCENT)
+		hire(crew, crew->n_threads);
+	crew->looked = now;
+	crew->cpu = cpu;
+}
+
+int pme_crew_step(struct pme_crew *crew, uint64_t done)
+{
+	uint64_t sum = atomic_fetch_add(&crew->done, done) + done;
+	int r = atomic_load(&crew->error);
+
+	if (r < 0 || !pthread_equal(pthread_self(), crew->first))
+		return r;
+	look_around(crew);
+	r = pme_progress_at(crew->progress, sum);
+	if (r < 0)
+		fail(crew, r);
+	return r;
+}
+
+void pme_crew_wait(struct pme_crew *crew)
+{
+	struct timespec until;
+
+	crew->n_waiting++;
+	if (!pthread_equal(pthread_self(), crew->first)) {
+		pthread_cond_wait(&crew->change, &crew->lock);
+	} else {
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += (long)PME_PROGRESS_PAUSE;
+		until.tv_sec += until.tv_nsec / (long)PME_SECOND;
+		until.tv_nsec %= (long)PME_SECOND;
+		pthread_cond_clockwait(&crew->change, &crew->lock, CLOCK_MONOTONIC, &until);
+		pthread_mutex_unlock(&crew->lock);
+		pme_crew_step(crew, 0);
+		pthread_mutex_lock(&crew->lock);
+	}
+	crew->n_waiting--;
+}
+
+void pme_crew_call_one(struct pme_crew *crew)
+{
+	pthread_cond_signal(&crew->change);
+}
+
+void pme_crew_call_all(struct pme_crew *crew)
+{
+	pthread_cond_broadcast(&crew->change);
+}
+
+bool pme_crew_is_idle(const struct pme_crew *crew)
+{
+	return atomic_load_explicit(&crew->n_waiting, memory_order_relaxed) > 0;
+}
+
+int pme_crew_run(struct pme_crew *crew)
+{
+	int r;
+
+	pthread_mutex_init(&crew->lock, NULL);
+	pthread_cond_init(&crew->change, NULL);
+	crew->first = pthread_self();
+	crew->n_threads = 1;
+	crew->looked = read_clock(CLOCK_MONOTONIC);
+	r = crew->work(crew, crew->arg);
+	if (r < 0)
+		fail(crew, r);
+	for (unsigned i = 1; i < crew->n_threads; i++)
+		pthread_join(crew->others[i - 1], NULL);
+	pthread_cond_destroy(&crew->change);
+	pthread_mutex_destroy(&crew->lock);
+	return atomic_load(&crew->error);
+}
+
+/*
+ * Numbers next to each other are not done at once: of a filesystem they lie in one allocation
+ * group, where one waits for the lock of the other.
+ */
+struct each {
+	int (*one)(void *arg, size_t i);
+	void *arg;
+	size_t count, rows;
+	_Atomic size_t next;
+};
+
+/* The next number, far from the one before; SIZE_MAX: there is none any more. */
+static size_t next_number(struct each *each)
+{
+	size_t k;
+
+	while ((k = atomic_fetch_add(&each->next, 1)) < each->rows * SPREAD) {
+		size_t i = k % SPREAD * each->rows + k / SPREAD;
+
+		if (i < each->count)
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+static int do_each(struct pme_crew *crew, void *arg)
+{
+	struct each *each = arg;
+	int r = pme_crew_step(crew, 0);
+	size_t i;
+
+	while (r == 0 && (i = next_number(each)) != SIZE_MAX) {
+		r = each->one(each->arg, i);
+		if (r == 0)
+			r = pme_crew_step(crew, 1);
+	}
+	return r;
+}
+
+int pme_crew_each(size_t count, int (*one)(void *arg, size_t i), void *arg,
+		  struct pme_progress *progress)
+{
+	struct each each = {
+		.one = one,
+		.arg = arg,
+		.count = count,
+		.rows = (count + SPREAD - 1) / SPREAD,
+	};
+	struct pme_crew crew = {.work = do_each, .arg = &each, .progress = progress};
+
+	return pme_crew_run(&crew);
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Batches of new versions; see protect-batch.h.
+ */
+#include "protect-batch.h"
+
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/vfs.h>
+
+#include "checkpoint.h"
+#include "replica.h"
+#include "saved-place.h"
+
+#define FILES_MAX 128 /* each has a descriptor */
+#define BYTES_MAX (64ULL << 20)
+
+static void file_done(struct pme_batch_file *file)
+{
+	for (size_t i = 0; i < file->n_old; i++)
+		free(file->old_checkpoints[i]);
+	free(file->old_checkpoints);
+	free(file->old);
+	free(file->checkpoint);
+	free(file->path);
+	pme_close_fd(&file->object);
+}
+
+static void empty(struct pme_batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		file_done(&batch->files[i]);
+	batch->count = 0;
+	batch->bytes = 0;
+	pme_close_fd(&batch->checkpoint);
+}
+
+void pme_batch_done(struct pme_batch *batch)
+{
+	empty(batch);
+	free(batch->files);
+	batch->files = NULL;
+	batch->alloc = 0;
+}
+
+int pme_batch_trusts_syncfs(int dir)
+{
+	static const unsigned int kinds[] = {XFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
+					     F2FS_SUPER_MAGIC};
+	struct statfs fs;
+
+	if (fstatfs(dir, &fs) < 0)
+		return -errno;
+	for (size_t i = 0; i < PME_ARRAY_SIZE(kinds); i++)
+		if ((unsigned int)fs.f_type == kinds[i])
+			return 1;
+	return 0;
+}
+
+/* All that was done to the replica is on the disk. */
+static int sync_replica(const struct pme_sync *sync)
+{
+	if (sync->trusts_syncfs)
+		return syncfs(sync->replica) < 0 ? -errno : 0;
+	for (size_t i = 0; i < sync->batch.count; i++) {
+		int r = pme_replica_sync(sync->batch.files[i].object, sync->generation);
+
+		if (r < 0)
+			return r;
+	}
+	return pme_os_sync(sync->replica);
+}
+
+/* XFS has one log: when the newest checkpoint is on the disk, so are those before. */
+static int sync_checkpoints(const struct pme_sync *sync)
+{
+	return sync->batch.checkpoint < 0 ? 0 : pme_os_sync(sync->batch.checkpoint);
+}
+
+/* Is there nothing to be had of a version, now or later? */
+static bool is_useless(int error)
+{
+	return error == -EINVAL || error == -EBADMSG;
+}
+
+/* Its manifest goes; what belongs to it is remembered.  0 or -errno. */
+static int forget(struct pme_batch_file *file, uint64_t version, bool always)
+{
+	_cleanup_(pme_manifest_done) struct pme_manifest m = {0};
+	int r = pme_replica_manifest(file->object, version, &m);
+	char *name = NULL;
+
+	if (!always && !is_useless(r))
+		return 0;
+	if (r == 0 && m.has_checkpoint) {
+		name = pme_saved_checkpoint_name(&m);
+		if (!name)
+			return -ENOMEM;
+	}
+	r = pme_replica_forget(file->object, version);
+	if (r < 0) {
+		free(name);
+		return r;
+	}
+	file->old[file->n_old] = version;
+	file->old_checkpoints[file->n_old++] = name;
+	return 0;
+}
+
+/* The versions before the new one. */
+static int forget_old(const struct pme_sync *sync, struct pme_batch_file *file)
+{
+	_cleanup_free_ uint64_t *versions = NULL;
+	uint64_t keep = file->fresh ? 1 : sync->keep;
+	size_t count = 0;
+	int r = pme_saved_versions(file->object, &versions, &count);
+
+	if (r < 0 || count < 2)
+		return r;
+	file->old = calloc(count, sizeof(*file->old));
+	file->old_checkpoints = calloc(count, sizeof(*file->old_checkpoints));
+	if (!file->old || !file->old_checkpoints)
+		return -ENOMEM;
+	for (size_t i = 1; r == 0 && i < count; i++)
+		r = forget(file, versions[i], i >= keep);
+	return r;
+}
+
+/* What belonged to the versions that are forgotten. */
+static int drop_old(const struct pme_sync *sync, const struct pme_batch_file *file)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < file->n_old; i++) {
+		r = pme_replica_drop(file->object, file->old[i]);
+		if (r == 0 && file->old_checkpoints[i] && sync->checkpoints >= 0)
+			r = pme_checkpoint_remove(sync->checkpoints, file->old_checkpoints[i]);
+	}
+	if (r == 0 && unlinkat(file->object, PME_SAVED_DAMAGED, 0) < 0 && errno != ENOENT)
+		r = -errno;
+	return r;
+}
+
+static int say_old(struct pme_sync *sync, const struct pme_batch_file *file, int error)
+{
+	if (error < 0)
+		pme_sync_say(sync, file->path, "older versions cannot be taken away: %s",
+			     strerror(-error));
+	return error == -ENOMEM ? error : 0;
+}
+
+static int clear_old(struct pme_sync *sync)
+{
+	struct pme_batch *batch = &sync->batch;
+	bool any = false;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < batch->count; i++) {
+		r = say_old(sync, &batch->files[i], forget_old(sync, &batch->files[i]));
+		any = any || batch->files[i].n_old > 0;
+	}
+	if (r == 0 && any)
+		r = sync_replica(sync);
+	for (size_t i = 0; r == 0 && i < batch->count; i++)
+		r = say_old(sync, &batch->files[i], drop_old(sync, &batch->files[i]));
+	return r;
+}
+
+static int publish(const struct pme_sync *sync)
+{
+	int r = sync_checkpoints(sync);
+
+	if (r == 0)
+		r = sync_replica(sync);
+	for (size_t i = 0; r == 0 && i < sync->batch.count; i++)
+		r = pme_replica_publish(sync->batch.files[i].object, sync->generation);
+	return r < 0 ? r : sync_replica(sync);
+}
+
+/* None of them is believed: the next sync begins with the versions that were there. */
+static void take_back(struct pme_sync *sync, int error)
+{
+	for (size_t i = 0; i < sync->batch.count; i++) {
+		const struct pme_batch_file *file = &sync->batch.files[i];
+
+		pme_replica_remove(file->object, sync->generation, -1);
+		if (file->checkpoint)
+			pme_checkpoint_remove(sync->checkpoints, file->checkpoint);
+		sync->run->not_kept++;
+		pme_sync_say(sync, file->path, "not kept: %s", strerror(-error));
+	}
+}
+
+int pme_batch_flush(struct pme_sync *sync)
+{
+	int r = sync->batch.count == 0 ? 0 : publish(sync);
+
+	if (r < 0)
+		take_back(sync, r);
+	for (size_t i = 0; r == 0 && i < sync->batch.count; i++) {
+		sync->run->kept++;
+		sync->run->by_digest += !sync->batch.files[i].checkpoint;
+	}
+	if (r == 0)
+		r = clear_old(sync);
+	empty(&sync->batch);
+	return r;
+}
+
+int pme_batch_add(struct pme_batch *batch, struct pme_batch_file *file, int checkpoint,
+		  uint64_t bytes)
+{
+	int r = file->path ? pme_grow(&batch->files, &batch->alloc, batch->count,
+				      sizeof(*batch->files))
+			   : -ENOMEM;
+
+	if (checkpoint >= 0) {
+		pme_close_fd(&batch->checkpoint);
+		batch->checkpoint = checkpoint;
+	}
+	if (r < 0) {
+		file_done(file);
+		return r;
+	}
+	batch->files[batch->count++] = *file;
+	batch->bytes += bytes;
+	return 0;
+}
+
+bool pme_batch_is_full(const struct pme_batch *batch)
+{
+	return batch->count >= FILES_MAX || batch->bytes >= BYTES_MAX;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Walking a protected tree; see protect-walk.h.
+ */
+#include "protect-walk.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#define SAID_MAX 20 /* of one kind of trouble; the rest is counted */
+
+struct walking {
+	int top;
+	const char *path;
+	dev_t devno;
+	uint64_t left_out;
+	struct pme_log *log;
+	struct pme_walk *walk;
+	char **todo; /* directories that are not read yet, below @top */
+	size_t count, alloc;
+};
+
+void pme_walk_done(struct pme_walk *walk)
+{
+	for (size_t i = 0; i < walk->count; i++)
+		free(walk->files[i].path);
+	free(walk->files);
+	*walk = (struct pme_walk){0};
+}
+
+char *pme_walk_path(const char *top, const char *path)
+{
+	if (!*path)
+		return strdup(top);
+	return pme_printf("%s/%s", strcmp(top, "/") == 0 ? "" : top, path);
+}
+
+int pme_walk_open(int fd, const struct pme_walk_file *file)
+{
+	int flags = O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY;
+	int r;
+
+	if (!*file->path)
+		return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	r = pme_os_open_beneath(fd, file->path, flags | O_NOATIME);
+	return r == -EPERM ? pme_os_open_beneath(fd, file->path, flags) : r;
+}
+
+static int failed(struct walking *w, const char *path, int error)
+{
+	_cleanup_free_ char *full = pme_walk_path(w->path, path);
+
+	if (!full)
+		return -ENOMEM;
+	if (error == -ENOENT) /* it is gone: nothing to keep */
+		return 0;
+	if (w->walk->failed++ < SAID_MAX)
+		pme_log_incomplete(w->log, full, "cannot be looked at: %s", strerror(-error));
+	return 0;
+}
+
+static int add_file(struct pme_walk *walk, char *path, uint64_t inode)
+{
+	_cleanup_free_ char *owned = path;
+	int r = path ? pme_grow(&walk->files, &walk->alloc, walk->count, sizeof(*walk->files))
+		     : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	walk->files[walk->count++] =
+		(struct pme_walk_file){.path = pme_take_ptr(owned), .inode = inode};
+	return 0;
+}
+
+static int add_dir(struct walking *w, char *path)
+{
+	_cleanup_free_ char *owned = path;
+	int r = path ? pme_grow(&w->todo, &w->alloc, w->count, sizeof(*w->todo)) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	w->todo[w->count++] = pme_take_ptr(owned);
+	return 0;
+}
+
+/* The name @name of the directory @dir, which is @parent. */
+static int take_name(struct walking *w, int dir, const char *parent, const char *name)
+{
+	_cleanup_free_ char *path = *parent ? pme_printf("%s/%s", parent, name) : strdup(name);
+	struct stat st;
+	int r = path ? pme_os_stat_at(dir, name, false, &st) : -ENOMEM;
+
+	if (r < 0)
+		return r == -ENOMEM ? r : failed(w, path, r);
+	if (st.st_dev != w->devno) {
+		if (w->walk->mounts++ < SAID_MAX) {
+			_cleanup_free_ char *full = pme_walk_path(w->path, path);
+
+			if (full)
+				pme_log_add(w->log, PME_WARNING, full,
+					    "another filesystem is mounted there: it is left out");
+		}
+		return 0;
+	}
+	if (S_ISREG(st.st_mode))
+		return add_file(w->walk, pme_take_ptr(path), st.st_ino);
+	if (S_ISLNK(st.st_mode))
+		w->walk->symlinks++;
+	else if (!S_ISDIR(st.st_mode))
+		w->walk->special++;
+	else if (st.st_ino != w->left_out)
+		return add_dir(w, pme_take_ptr(path));
+	return 0;
+}
+
+static int read_dir(struct walking *w, const char *path)
+{
+	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+	_cleanup_close_ int dir = *path ? pme_os_open_beneath(w->top, path, flags)
+					: pme_os_open_at(w->top, ".", flags);
+	struct pme_os here = {.root = dir};
+	char **names = NULL;
+	size_t count = 0;
+	int r = dir < 0 ? dir : pme_os_list(&here, ".", &names, &count);
+
+	if (r == -EXDEV) { /* a bind mount of the same filesystem */
+		w->walk->mounts++;
+		return 0;
+	}
+	if (r < 0)
+		return r == -ENOMEM || r == -E2BIG ? r : failed(w, path, r);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = take_name(w, dir, path, names[i]);
+	pme_os_free_names(names, count);
+	return r;
+}
+
+static int compare_files(const void *a, const void *b)
+{
+	const struct pme_walk_file *x = a, *y = b;
+
+	if (x->inode != y->inode)
+		return x->inode < y->inode ? -1 : 1;
+	return strcmp(x->path, y->path);
+}
+
+/* Each inode once, by its first name. */
+static void drop_links(struct pme_walk *walk)
+{
+	size_t kept = 0;
+
+	if (walk->count == 0)
+		return;
+	qsort(walk->files, walk->count, sizeof(*walk->files), compare_files);
+	for (size_t i = 0; i < walk->count; i++) {
+		if (kept > 0 && walk->files[kept - 1].inode == walk->files[i].inode) {
+			free(walk->files[i].path);
+			walk->links++;
+		} else {
+			walk->files[kept++] = walk->files[i];
+		}
+	}
+	walk->count = kept;
+}
+
+int pme_walk(int fd, const char *path, uint64_t left_out, struct pme_log *log, struct pme_walk *ret)
+{
+	struct walking w = {
+		.top = fd,
+		.path = path,
+		.left_out = left_out,
+		.log = log,
+		.walk = ret,
+	};
+	struct stat st;
+	int r = pme_os_fstat(fd, &st);
+
+	if (r < 0)
+		return failed(&w, "", r);
+	if (!S_ISDIR(st.st_mode))
+		return add_file(ret, strdup(""), st.st_ino);
+	w.devno = st.st_dev;
+	r = read_dir(&w, "");
+	while (r == 0 && w.count > 0) {
+		_cleanup_free_ char *dir = w.todo[--w.count];
+
+		r = read_dir(&w, dir);
+	}
+	pme_os_free_names(w.todo, w.count);
+	if (r < 0)
+		pme_walk_done(ret);
+	else
+		drop_links(ret);
+	return r;
+}

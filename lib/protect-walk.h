@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The regular files of a protected path: each inode once, by inode.
+ *
+ * Symbolic links are not followed, other mounts are not entered, the vault is left out.  One
+ * directory is open at a time, however deep the tree is.
+ */
+#ifndef PME_PROTECT_WALK_H
+#define PME_PROTECT_WALK_H
+
+#include "log.h"
+#include "os.h"
+
+struct pme_walk_file {
+	char *path; /* below the protected path; "" for itself */
+	uint64_t inode;
+};
+
+struct pme_walk {
+	struct pme_walk_file *files;
+	size_t count, alloc;
+	uint64_t links;	   /* further names of files that are there already */
+	uint64_t symlinks; /* counts of what was left out */
+	uint64_t special;  /* devices, fifos, sockets */
+	uint64_t mounts;
+	uint64_t failed; /* directories and names that could not be looked at: said */
+};
+
+/*
+ * All below the directory @fd, or @fd itself, called @path in @log; but for the directory with the
+ * inode number @left_out (the vault; 0: none).  0, -ENOMEM, -E2BIG; other errors are said and
+ * counted.
+ */
+int pme_walk(int fd, const char *path, uint64_t left_out, struct pme_log *log,
+	     struct pme_walk *ret);
+void pme_walk_done(struct pme_walk *walk);
+
+/* Open @file of a walk of @fd for reading: a descriptor or -errno. */
+int pme_walk_open(int fd, const struct pme_walk_file *file);
+
+/* "/srv/a" and "b" are "/srv/a/b": allocated, NULL without memory. */
+char *pme_walk_path(const char *top, const char *path);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Whose bad blocks a file in quarantine keeps: what the journal of repairs says of the repair that
+ * it is named after; see quarantine-list.h.
+ *
+ * The journal may be another one than that of the repair (a store that was lost and begun anew), so
+ * it is believed only for the filesystem that it speaks of.  Names are those of that time.
+ */
+#include <string.h>
+
+#include "quarantine-list.h"
+#include "store-private.h"
+
+#define SOURCES_MAX 4096 /* of one repair; those that are made have less */
+
+/* A number that must be there. */
+static bool take_number(struct json_object *object, const char *key, uint64_t *ret)
+{
+	struct json_object *value = pme_json_get(object, key);
+
+	if (!json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 0)
+		return false;
+	*ret = json_object_get_uint64(value);
+	return true;
+}
+
+static bool is_base64(const char *text)
+{
+	_cleanup_free_ char *bytes = NULL;
+	size_t len;
+
+	return *text && pme_base64_parse(text, strlen(text), &bytes, &len) == 0;
+}
+
+/* One file of the repair, or NULL when it makes no sense. */
+static struct json_object *source_json(struct json_object *target, uint64_t length)
+{
+	struct json_object *path = pme_json_get(target, "path"), *object;
+	const char *text = pme_json_get_text(path, "path"), *raw = pme_json_get_text(path, "raw");
+	uint64_t inode, start, end;
+
+	if (!*text || !take_number(target, "inode", &inode) ||
+	    !take_number(target, "start", &start) || pme_add(start, length, &end) < 0 ||
+	    end > INT64_MAX)
+		return NULL;
+	object = pme_json_object();
+	pme_json_set(object, "path", pme_json_lossy(text));
+	pme_json_text(object, "raw", is_base64(raw) ? raw : NULL);
+	pme_json_number(object, "inode", inode);
+	pme_json_range(object, "range", (struct pme_range){start, length});
+	return object;
+}
+
+struct json_object *pme_parked_sources(struct json_object *about, const char *fs_uuid)
+{
+	struct json_object *targets = pme_json_get(about, "targets"), *array;
+	const char *uuid = pme_json_get_text(pme_json_get(about, "filesystem"), "uuid");
+	uint64_t length;
+
+	if (!fs_uuid || strcmp(uuid, fs_uuid) != 0 || pme_json_count(targets) == 0 ||
+	    pme_json_count(targets) > SOURCES_MAX ||
+	    !take_number(pme_json_get(about, "range"), "length", &length) || length == 0)
+		return NULL;
+	array = pme_json_array();
+	for (size_t i = 0; i < pme_json_count(targets); i++) {
+		struct json_object *source = source_json(pme_json_at(targets, i), length);
+
+		if (source)
+			pme_json_append(array, source);
+	}
+	if (pme_json_count(array) > 0)
+		return array;
+	json_object_put(array);
+	return NULL;
+}
+
+/* What the journal has of the repair @id, or NULL. */
+static struct json_object *read_about(sqlite3_stmt *stmt, int64_t id)
+{
+	struct json_object *about = NULL;
+	const char *text;
+
+	if (sqlite3_bind_int64(stmt, 1, id) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
+		text = (const char *)sqlite3_column_text(stmt, 0);
+		if (text && strlen(text) <= PME_STORE_TEXT_MAX &&
+		    pme_utf8_valid(text, strlen(text)))
+			about = json_tokener_parse(text);
+	}
+	sqlite3_reset(stmt);
+	return about;
+}
+
+/* Files come by name, so those of one repair are together. */
+static void ask_for(sqlite3_stmt *stmt, struct pme_quarantine *quarantine)
+{
+	for (size_t i = 0; i < quarantine->count; i++) {
+		struct pme_parked *file = &quarantine->files[i], *last = i ? file - 1 : NULL;
+		struct json_object *about;
+
+		if (!file->is_named)
+			continue;
+		if (last && last->is_named && last->id == file->id) {
+			file->sources = json_object_get(last->sources);
+			continue;
+		}
+		about = read_about(stmt, file->id);
+		file->sources = pme_parked_sources(about, quarantine->fs.uuid);
+		json_object_put(about);
+	}
+}
+
+int pme_quarantines_ask_sources(struct pme_quarantines *quarantines, const char *path)
+{
+	struct pme_store *store = NULL;
+	sqlite3_stmt *stmt = NULL;
+	int r;
+
+	if (quarantines->count == 0)
+		return 0;
+	r = pme_store_open_read(path, &store);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	r = pme_store_statement(store, "SELECT about FROM repairs WHERE id = ?", &stmt);
+	for (size_t i = 0; r == 0 && i < quarantines->count; i++)
+		ask_for(stmt, quarantines->items[i]);
+	sqlite3_finalize(stmt);
+	pme_store_close(store);
+	return r;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading replicas again; see replica.h.
+ */
+#include <string.h>
+#include <time.h>
+
+#include "replica.h"
+#include "saved-place.h"
+
+#define BLOCK PME_SAVED_BLOCK
+#define PER_PAGE PME_MANIFEST_PER_PAGE
+
+static uint64_t monotonic(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Wait until reading this much is not too fast. */
+static void slow_down(const struct pme_replica_check *check)
+{
+	uint64_t due, now = monotonic();
+	struct timespec pause;
+
+	if (check->rate == 0)
+		return;
+	due = check->started + (uint64_t)((double)check->bytes * 1e6 / (double)check->rate);
+	if (due <= now)
+		return;
+	pause = (struct timespec){
+		.tv_sec = (time_t)((due - now) / 1000000),
+		.tv_nsec = (long)((due - now) % 1000000) * 1000,
+	};
+	while (nanosleep(&pause, &pause) < 0 && errno == EINTR)
+		;
+}
+
+/* One page of blocks: 0, or the error of the first that is not good. */
+static int verify_page(const struct pme_saved *saved, uint64_t page, size_t count, char *buf,
+		       struct pme_replica_check *check)
+{
+	bool bad[PER_PAGE] = {false};
+	int error = 0;
+	int r = pme_saved_read_blocks(saved, page * PER_PAGE, count, buf, bad);
+
+	check->bytes += count * BLOCK;
+	if (r == 0)
+		return 0;
+	if (memchr(bad, true, sizeof(bad)) == NULL) { /* the digests themselves */
+		check->damaged += count;
+		return r;
+	}
+	for (size_t i = 0; i < count; i++) {
+		/* Without a digest from the beginning is no damage. */
+		if (!bad[i])
+			continue;
+		r = pme_saved_read_blocks(saved, page * PER_PAGE + i, 1, buf, NULL);
+		if (r == 0 || r == -ENODATA)
+			continue;
+		check->damaged++;
+		if (error == 0)
+			error = r;
+	}
+	return error;
+}
+
+int pme_replica_verify(const struct pme_saved *saved, struct pme_replica_check *check)
+{
+	_cleanup_free_ char *buf = pme_saved_buffer((size_t)BLOCK * PER_PAGE);
+	uint64_t size = saved->manifest->size;
+	uint64_t blocks = size / BLOCK + (size % BLOCK != 0);
+	int error = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	if (check->started == 0)
+		check->started = monotonic();
+	for (uint64_t page = 0; page < saved->manifest->n_pages; page++) {
+		size_t count = (size_t)pme_min(PER_PAGE, blocks - page * PER_PAGE);
+		int r = verify_page(saved, page, count, buf, check);
+
+		if (r < 0 && error == 0)
+			error = r;
+		if (check->progress)
+			check->progress(check, check->arg);
+		slow_down(check);
+	}
+	return error;
+}

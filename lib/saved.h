@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What `pmemctl protect sync` has kept of a file: versions, each with a physical copy elsewhere
+ * (the replica) and a digest for each block of it, and either a checkpoint on the same filesystem,
+ * or a sample of the file that shows whether it has changed since.
+ *
+ * Every descriptor and string is owned by the list.  Nothing here is believed unread: bytes are
+ * handed out only when they match their digest.
+ */
+#ifndef PME_SAVED_H
+#define PME_SAVED_H
+
+#include "claim.h"
+#include "log.h"
+#include "os.h"
+
+#define PME_SAVED_BLOCK 4096 /* bytes of one digest (XXH3-128) */
+
+/* What statx(2) and FS_IOC_GETVERSION say of a file, to tell an unchanged one. */
+struct pme_sample {
+	dev_t devno;
+	uint64_t inode;
+	uint32_t generation;
+	uint64_t size;
+	int64_t mtime, ctime; /* nanoseconds of CLOCK_REALTIME */
+};
+int pme_sample_take(int fd, struct pme_sample *ret);
+/* All but the device: its number may be another after a boot.  Compare filesystems by UUID. */
+bool pme_sample_same(const struct pme_sample *a, const struct pme_sample *b);
+
+struct pme_manifest;
+
+struct pme_saved {
+	char *protected; /* the path under protection that it was kept for */
+	char *replica;	 /* path of the physical copy */
+	uint64_t generation;
+	int64_t taken;		  /* µs of CLOCK_REALTIME */
+	struct pme_sample sample; /* of the file, at that time */
+	int checkpoint;		  /* descriptor of the reflinked copy, or -1: there is none */
+	int copy;		  /* descriptor of the replica */
+	int sums;		  /* of its digests: manifest.h */
+	struct pme_manifest *manifest;
+};
+
+struct pme_saved_list {
+	struct pme_saved *items; /* newest first */
+	size_t count, alloc;
+};
+
+/*
+ * All whole versions of @file (by filesystem, inode and generation, never by name), whose
+ * filesystem has the UUID @fs_uuid and the root directory @root.  What is damaged or missing is
+ * said in @log (info) and left out.  0, -ENOMEM.
+ */
+int pme_saved_find(const struct pme_os *os, int root, const char *fs_uuid,
+		   const struct pme_file *file, struct pme_log *log, struct pme_saved_list *ret);
+void pme_saved_done(struct pme_saved_list *list);
+
+/*
+ * @size bytes at @offset of the version, read from the replica (around the page cache where that
+ * can be) and checked against their digests: 0, -EBADMSG when a digest differs, -ERANGE behind its
+ * end, -ENODATA when some of them could not be read at that time, either, -EIO.  Between the end of
+ * the file and the end of its last block there are zeros.
+ */
+int pme_saved_read(const struct pme_saved *saved, uint64_t offset, size_t size, void *buf);
+
+/*
+ * Are the blocks of @range of the open file @fd the very blocks that the checkpoint has there now,
+ * and had when its bytes were copied?  Then nobody has written them since.  1, 0, -errno.
+ *
+ * The surprise: a checkpoint is a sharer like any other, and gets other blocks in a repair.  Who
+ * gave up its bytes, or used unproven ones, must not find them proven by it afterwards.
+ */
+int pme_saved_shares(const struct pme_saved *saved, int fd, struct pme_range range);
+
+/*
+ * Is the open file @fd unchanged since the sample?  Flush it before.  1, 0 (also for a version that
+ * has a checkpoint: its sample proves nothing), -errno.
+ */
+int pme_saved_unchanged(const struct pme_saved *saved, int fd);
+
+#endif

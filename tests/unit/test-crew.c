@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Threads that share work: how many they become, how they end, and that nothing is done twice. */
+#include "check.h"
+
+#include <time.h>
+
+#include "crew.h"
+
+#define ITEMS 200000
+#define SECONDS_MAX 60
+
+struct items {
+	_Atomic size_t next;
+	_Atomic unsigned char taken[ITEMS];
+	_Atomic unsigned workers;
+};
+
+static int take_items(struct pme_crew *crew, void *arg)
+{
+	struct items *items = arg;
+	size_t i;
+	int r = 0;
+
+	items->workers++;
+	while (r == 0 && (i = items->next++) < ITEMS) {
+		items->taken[i]++;
+		r = pme_crew_step(crew, 1);
+	}
+	return r;
+}
+
+static void test_each_once(void **state)
+{
+	struct items *items = calloc(1, sizeof(*items));
+	struct pme_progress progress = {0};
+	struct pme_crew crew = {.work = take_items, .arg = items, .progress = &progress};
+
+	(void)state;
+	pme_progress_start(&progress, UINT64_MAX);
+	assert_int_equal(pme_crew_run(&crew), 0);
+	for (size_t i = 0; i < ITEMS; i++)
+		assert_int_equal(items->taken[i], 1);
+	assert_int_equal(items->workers, crew.n_threads);
+	assert_int_equal(crew.done, ITEMS);
+	free(items);
+}
+
+/* Work without an end, but for an error of one of them. */
+static int fail_once(struct pme_crew *crew, void *arg)
+{
+	_Atomic size_t *next = arg;
+	int r = 0;
+
+	while (r == 0)
+		r = ++*next == ITEMS ? -EIO : pme_crew_step(crew, 1);
+	return r;
+}
+
+static void test_error(void **state)
+{
+	_Atomic size_t next = 0;
+	struct pme_crew crew = {.work = fail_once, .arg = &next};
+
+	(void)state;
+	assert_int_equal(pme_crew_run(&crew), -EIO);
+	assert_true(next >= ITEMS);
+}
+
+static int take_number(void *arg, size_t i)
+{
+	_Atomic unsigned char *taken = arg;
+
+	taken[i]++;
+	return i == 1000 ? -EIO : 0;
+}
+
+/* Each number below the count once, whatever the count. */
+static void test_each(void **state)
+{
+	static const size_t counts[] = {0, 1, 2, 15, 16, 17, 31, 33, 999, 1000};
+
+	(void)state;
+	for (size_t k = 0; k < PME_ARRAY_SIZE(counts); k++) {
+		_Atomic unsigned char taken[1001] = {0};
+
+		assert_int_equal(pme_crew_each(counts[k], take_number, taken, NULL), 0);
+		for (size_t i = 0; i < PME_ARRAY_SIZE(taken); i++)
+			assert_int_equal(taken[i], i < counts[k]);
+	}
+}
+
+static void test_each_error(void **state)
+{
+	_Atomic unsigned char taken[2000] = {0};
+
+	(void)state;
+	assert_int_equal(pme_crew_each(2000, take_number, taken, NULL), -EIO);
+	assert_int_equal(taken[1000], 1);
+}
+
+static void nap(void)
+{
+	const struct timespec time = {.tv_nsec = 2000000};
+
+	nanosleep(&time, NULL);
+}
+
+/* Asleep, like one who waits for a disk, until there are as many as can be. */
+static int wait_for_all(struct pme_crew *crew, void *arg)
+{
+	_Atomic unsigned *workers = arg;
+	int r = 0;
+
+	++*workers;
+	while (r == 0 && *workers < PME_CREW_MAX) {
+		nap();
+		r = pme_crew_step(crew, 0);
+	}
+	return r;
+}
+
+static void test_more_for_a_slow_disk(void **state)
+{
+	_Atomic unsigned workers = 0;
+	struct pme_progress progress = {0};
+	struct pme_crew crew = {.work = wait_for_all, .arg = &workers, .progress = &progress};
+
+	(void)state;
+	pme_progress_start(&progress, SECONDS_MAX * PME_SECOND);
+	assert_int_equal(pme_crew_run(&crew), 0);
+	assert_int_equal(workers, PME_CREW_MAX);
+	assert_int_equal(crew.n_threads, PME_CREW_MAX);
+}
+
+static int wait_for_ever(struct pme_crew *crew, void *arg)
+{
+	bool *is_open = arg;
+
+	pthread_mutex_lock(&crew->lock);
+	while (!*is_open && atomic_load(&crew->error) == 0)
+		pme_crew_wait(crew);
+	pthread_mutex_unlock(&crew->lock);
+	return 0;
+}
+
+/* Nobody has anything to do, and the time ends it. */
+static void test_deadline(void **state)
+{
+	bool is_open = false;
+	struct pme_progress progress = {0};
+	struct pme_crew crew = {.work = wait_for_ever, .arg = &is_open, .progress = &progress};
+
+	(void)state;
+	pme_progress_start(&progress, PME_SECOND / 10);
+	assert_int_equal(pme_crew_run(&crew), -ETIME);
+	assert_true(pme_progress_over(&progress));
+}
+
+/* One opens the door when another waits there, and calls it. */
+static int open_or_wait(struct pme_crew *crew, void *arg)
+{
+	bool *is_open = arg;
+	int r = 0;
+
+	if (!pthread_equal(pthread_self(), crew->first))
+		return wait_for_ever(crew, arg);
+	while (r == 0 && !pme_crew_is_idle(crew)) {
+		nap();
+		r = pme_crew_step(crew, 0);
+	}
+	pthread_mutex_lock(&crew->lock);
+	*is_open = true;
+	pme_crew_call_all(crew);
+	pthread_mutex_unlock(&crew->lock);
+	return r;
+}
+
+static void test_call(void **state)
+{
+	bool is_open = false;
+	struct pme_progress progress = {0};
+	struct pme_crew crew = {.work = open_or_wait, .arg = &is_open, .progress = &progress};
+
+	(void)state;
+	pme_progress_start(&progress, SECONDS_MAX * PME_SECOND);
+	assert_int_equal(pme_crew_run(&crew), 0);
+	assert_in_range(crew.n_threads, 2, PME_CREW_MAX);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_each_once),
+		cmocka_unit_test(test_error),
+		cmocka_unit_test(test_each),
+		cmocka_unit_test(test_each_error),
+		cmocka_unit_test(test_more_for_a_slow_disk),
+		cmocka_unit_test(test_deadline),
+		cmocka_unit_test(test_call),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
