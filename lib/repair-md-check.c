@@ -17,6 +17,7 @@
 #define POLL_MSEC 20
 #define DEADLINE_MSEC 120000 /* and a second more for each MiB: md's slowest is 1000 KiB/s */
 #define STOP_MSEC 60000
+#define SECT_PER_MIB ((1U << 20) / PME_SECTOR)
 
 static int attr(const struct pme_os *os, const char *name, const char *what, char **ret)
 {
@@ -121,8 +122,8 @@ static uint64_t completed_sect(const struct pme_os *os, const char *name)
 static int wait_for_it(struct pme_rewrite_run *run, const struct limits *limits)
 {
 	const char *name = run->rewrite->layer->name;
-	uint64_t deadline =
-		now_msec() + DEADLINE_MSEC + run->rewrite->window.length / (1U << 20) * 1000;
+	uint64_t deadline = now_msec() + DEADLINE_MSEC +
+			    (limits->end_sect - limits->start_sect) / SECT_PER_MIB * 1000;
 
 	for (;;) {
 		if (!pme_md_attr_is(run->os, name, "sync_action", "check"))
