@@ -21,7 +21,8 @@ struct pmed_dimm {
 	char *state;		    /* health_state, "" at first */
 	char *alarms, *flags;	    /* as JSON; empty at first */
 	bool here;		    /* in the document that is being learned */
-	uint64_t dirty;		    /* or UINT64_MAX: not known */
+	uint64_t dirty;		    /* shutdowns, or UINT64_MAX: not known */
+	bool last_dirty;	    /* the last shutdown was */
 	bool spares_low, used, hot; /* thresholds that are crossed */
 	struct json_object *sample;
 };
@@ -148,19 +149,24 @@ static void learn_thresholds(struct learn *l, const struct pme_conf *conf)
 		learn_threshold(l, &hot);
 }
 
+/* The count tells each of them; without one, that the last was dirty is told once. */
 static void learn_shutdowns(struct learn *l)
 {
 	struct json_object *member = pme_json_get(l->sample, "dirty_shutdowns");
 	uint64_t dirty = pme_json_get_number(l->sample, "dirty_shutdowns");
+	const char *last = pme_json_get_text(l->sample, "shutdown_state");
+	bool counted = member && l->dimm->dirty != UINT64_MAX && dirty > l->dimm->dirty;
+	bool last_dirty = strcmp(last, "dirty") == 0;
 
-	if (!member)
-		return;
-	if (l->dimm->dirty != UINT64_MAX && dirty > l->dimm->dirty)
+	if (counted || (last_dirty && !l->dimm->last_dirty))
 		tell(l, PME_EVENT_ERROR,
 		     pme_printf("%s was shut down dirty: data may not have reached its media",
 				l->dimm->name),
 		     "check the data on it: what was written last may be missing");
-	l->dimm->dirty = dirty;
+	if (member)
+		l->dimm->dirty = dirty;
+	if (*last)
+		l->dimm->last_dirty = last_dirty;
 }
 
 /*
@@ -355,6 +361,8 @@ int pmed_dimms_load(struct pmed_dimms *dimms, struct json_object *rows)
 		dimm->sample = json_object_get(sample);
 		if (pme_json_get(sample, "dirty_shutdowns"))
 			dimm->dirty = pme_json_get_number(sample, "dirty_shutdowns");
+		dimm->last_dirty =
+			strcmp(pme_json_get_text(sample, "shutdown_state"), "dirty") == 0;
 	}
 	return 0;
 }

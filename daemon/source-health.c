@@ -174,7 +174,7 @@ static int on_flags(sd_event_source *io, int fd, uint32_t events, void *arg)
 	return 0;
 }
 
-/* 0 also for a DIMM without such a file. */
+/* 0 also for a DIMM without such a file, or that is going. */
 static int listen_to(struct pmed_source *source, const char *name)
 {
 	_cleanup_free_ char *path = pme_printf(DEVICES "/%s/nfit/flags", name);
@@ -200,7 +200,7 @@ static int listen_to(struct pmed_source *source, const char *name)
 				    flag);
 	if (r < 0 || !flag->name) {
 		forget(flag);
-		return r == -ENOENT || r == -EPERM ? 0 : r;
+		return r == -ENOENT || r == -ENODEV || r == -EPERM ? 0 : r;
 	}
 	own->flags[own->n_flags++] = flag;
 	return 0;

@@ -137,12 +137,26 @@ static void add_smart(struct json_object *object, struct ndctl_cmd *cmd)
 		     alarms_json(flags, cmd ? ndctl_cmd_smart_get_alarm_flags(cmd) : 0));
 }
 
+/* As the kernel read it at boot, or as the DIMM says. */
+static void add_shutdowns(struct json_object *object, struct ndctl_dimm *dimm,
+			  struct ndctl_cmd *cmd)
+{
+	long long dirty = ndctl_dimm_get_dirty_shutdown(dimm);
+	unsigned int flags = cmd ? ndctl_cmd_smart_get_flags(cmd) : 0;
+
+	if (dirty >= 0)
+		pme_json_number(object, "dirty_shutdowns", (uint64_t)dirty);
+	else
+		add(object, "dirty_shutdowns", flags == UINT_MAX ? 0 : flags,
+		    ND_SMART_SHUTDOWN_COUNT_VALID,
+		    cmd ? ndctl_cmd_smart_get_shutdown_count(cmd) : UINT_MAX);
+}
+
 static struct json_object *dimm_json(const struct pme_topo *topo, struct ndctl_dimm *dimm)
 {
 	_cleanup_cmd_ struct ndctl_cmd *cmd = ndctl_dimm_cmd_new_smart(dimm);
 	struct json_object *object = pme_json_object();
 	const char *name = ndctl_dimm_get_devname(dimm), *reason = NULL;
-	long long dirty = ndctl_dimm_get_dirty_shutdown(dimm);
 	int r = cmd ? ndctl_cmd_submit(cmd) : -EOPNOTSUPP;
 
 	if (!cmd)
@@ -154,7 +168,7 @@ static struct json_object *dimm_json(const struct pme_topo *topo, struct ndctl_d
 	pme_json_bool(object, "available", r >= 0);
 	pme_json_text(object, "reason", reason);
 	add_smart(object, r >= 0 ? cmd : NULL);
-	pme_json_number(object, "dirty_shutdowns", dirty < 0 ? PME_UNKNOWN : (uint64_t)dirty);
+	add_shutdowns(object, dimm, r >= 0 ? cmd : NULL);
 	pme_json_set(object, "thresholds", thresholds_json(dimm));
 	pme_json_set(object, "flags", flags_json(topo, name));
 	return object;

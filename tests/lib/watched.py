@@ -283,8 +283,8 @@ def kept():
 
 
 def journal(kinds=()):
-    """The events in the journal, in their order there."""
-    done = run("journalctl", "-q", "-o", "json", "--output-fields=PMEMCTL_EVENT,PMEMCTL_EVENT_ID",
+    """The events in the journal, in their order there; without -a a long one would be null."""
+    done = run("journalctl", "-q", "-a", "-o", "json", "--output-fields=PMEMCTL_EVENT,PMEMCTL_EVENT_ID",
                *[f"PMEMCTL_TYPE={kind}" for kind in kinds])
     return [json.loads(json.loads(line)["PMEMCTL_EVENT"]) for line in done.stdout.splitlines()]
 

@@ -12,6 +12,8 @@
 	",\"life_used\":" used ",\"media_temperature\":" heat ",\"dirty_shutdowns\":" dirty     \
 	",\"alarms\":[],\"flags\":[" flags "],\"thresholds\":{\"media_temperature\":80}}]"
 
+#define LAST(how) "[{\"name\":\"nmem0\",\"available\":true,\"shutdown_state\":\"" how "\"}]"
+
 static void test_samples(void **state)
 {
 	static const struct {
@@ -32,6 +34,9 @@ static void test_samples(void **state)
 		 "warning flags of nmem0: [ \"not_armed\" ]|notice health of nmem0 is ok|"},
 		{"[{\"name\":\"nmem0\",\"available\":true}]", ""}, /* nothing is told */
 		{SAMPLE("\"ok\"", "50", "95", "81", "4", ""), "notice flags of nmem0: none|"},
+		{LAST("dirty"), "error nmem0 was shut down dirty|"},
+		{LAST("dirty"), ""},
+		{LAST("clean"), ""},
 		{"[{\"name\":\"nmem1\",\"available\":false,\"reason\":\"no\"}]",
 		 "warning nmem0 is gone|"},
 	};
