@@ -53,6 +53,15 @@ tap_like()
 	((status == 0)) || tap_note "got:      $2"$'\n'"expected: $3"
 }
 
+# flip FILE BYTE: one bit of this byte becomes wrong, whatever it was.
+flip()
+{
+	local byte
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1") || return
+	# shellcheck disable=SC2059 # the byte itself
+	printf "\\x$(printf %02x $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
 tap_skip()
 {
 	tap_number=$((tap_number + 1))

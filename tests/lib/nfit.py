@@ -13,6 +13,7 @@ The surprise: nothing there can be mapped (every fault is SIGBUS, or never ends)
 import glob
 import json
 import os
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
@@ -172,10 +173,13 @@ def agrees(world):
 
 
 def is_cleared(world):
-    """A namespace that nothing is on: pmemctl clears it through the bus, and the watch says that it is gone."""
+    """What no partition has: pmemctl clears it through the bus, and the watch says that it is gone."""
     namespace = json.loads(world.ndctl("create-namespace", "-m", "fsdax", "-M", "mem").stdout)  # where room is left
     run("udevadm", "settle", "-t", "60")
     disk, sector = namespace["blockdev"], 1 << 18
+    subprocess.run(["sfdisk", "-q", f"/dev/{disk}"], input=b"label: gpt\nstart=2048, size=2048\n", check=True,
+                   timeout=60)
+    run("udevadm", "settle", "-t", "60")
     base = int(read(f"/sys/block/{disk}/device/resource"), 0) + sector * 512
     idle(world)
     world.ndctl("inject-error", f"--block={sector}", "--count=8", namespace["dev"])
@@ -252,7 +256,8 @@ def main():
     daemon.start()
     for name, step in (("the sources are there", sources), ("an error that is notified", is_told_at_once),
                        ("an error that a scrub finds", is_found_by_a_scrub), ("a scrub of ndctl", is_one_of_ndctl),
-                       ("what nobody has is cleared through the bus", is_cleared), ("store and scan agree", agrees),
+                       ("what no partition has is cleared through the bus", is_cleared),
+                       ("store and scan agree", agrees),
                        ("health of DIMMs", health), ("a namespace goes and comes back", goes_and_comes_back),
                        ("store and scan agree again", agrees), ("the bus goes", bus_goes)):
         result.run(name, step, world)
