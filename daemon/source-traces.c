@@ -294,6 +294,9 @@ static int open_instance(struct own *own)
 	if (!own->instance ||
 	    tracefs_instance_file_write(own->instance, "options/context-info", "0") < 0)
 		return -errno;
+	/* Names of processes are not wanted: without this each switch of the scheduler records one. */
+	if (tracefs_instance_file_write(own->instance, "options/record-cmd", "0") < 0)
+		pmed_log(PME_EVENT_INFO, "traces: names of processes are recorded, for nobody");
 	/* Each line wakes us, and little memory is enough: what is lost is said. */
 	tracefs_instance_file_write(own->instance, "buffer_percent", "0");
 	tracefs_instance_set_buffer_size(own->instance, KB_PER_CPU, -1);
