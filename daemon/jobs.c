@@ -310,9 +310,15 @@ static void welcome(struct pmed *d, const char *name, uint64_t now)
 	pmed_schedule_by(schedule_of(place, PMED_JOB_SNAPSHOT), now);
 }
 
-/* What failed at a region that is gone is no gap in what is watched. */
-static void part_from(struct pmed_place *place)
+/* What failed at a region that is gone is no gap in what is watched.  It is taken out first: who is
+ * told so looks at all places. */
+static void part_from(struct pmed_jobs *jobs, size_t at)
 {
+	struct pmed_place *place = jobs->places[at];
+
+	jobs->count--;
+	memmove(&jobs->places[at], &jobs->places[at + 1],
+		(jobs->count - at) * sizeof(*jobs->places));
 	for (size_t i = 0; i < PMED_JOB_KINDS; i++)
 		if (place->jobs[i].reason)
 			pmed_job_tell(&place->jobs[i], NULL);
@@ -323,7 +329,7 @@ static void sync_places(struct pmed *d, bool all_known)
 {
 	struct pmed_jobs *jobs = d->jobs;
 	_cleanup_free_ const char **names = NULL;
-	size_t count = 0, kept = 1;
+	size_t count = 0;
 
 	if (pmed_state_regions(d->state, false, &names, &count) < 0) {
 		pmed_log(PME_EVENT_ERROR, "jobs: no memory to learn which regions there are");
@@ -332,15 +338,9 @@ static void sync_places(struct pmed *d, bool all_known)
 	for (size_t i = 0; i < count; i++)
 		if (pmed_is_region(names[i]))
 			welcome(d, names[i], pmed_clock());
-	for (size_t i = 1; i < jobs->count; i++) {
-		struct pmed_place *place = jobs->places[i];
-
-		if (!all_known || is_busy(place) || has_name(names, count, place->name))
-			jobs->places[kept++] = place;
-		else
-			part_from(place);
-	}
-	jobs->count = kept;
+	for (size_t i = jobs->count; all_known && i-- > 1;)
+		if (!is_busy(jobs->places[i]) && !has_name(names, count, jobs->places[i]->name))
+			part_from(jobs, i);
 }
 
 /* Regions of devices that came, went or changed. */

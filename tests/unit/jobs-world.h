@@ -33,8 +33,9 @@ struct world {
 	char heard[512]; /* types of events, in the order in which sinks got them */
 	bool failed;	 /* the state was told so, last */
 	bool present[REGIONS], findings[REGIONS];
-	bool news;     /* every scan has a finding that is new */
-	bool offended; /* two jobs at one region, or more than allowed */
+	bool shown[REGIONS]; /* to sinks, last */
+	bool news;	     /* every scan has a finding that is new */
+	bool offended;	     /* two jobs at one region, or more than allowed */
 };
 
 static struct world *world;
@@ -131,8 +132,18 @@ void pmed_sinks_deliver(struct pmed *d, struct json_object *event)
 		 pme_json_get_text(event, "type"));
 }
 
+/* As the bus does: properties are made of what is there at this moment. */
 void pmed_sinks_refresh(struct pmed *d)
 {
+	struct json_object *doc = pme_json_object(), *regions;
+
+	pmed_jobs_json(d, doc);
+	regions = pme_json_get(pme_json_get(doc, "jobs"), "regions");
+	for (size_t i = 0; i < REGIONS; i++)
+		world->shown[i] = false;
+	for (size_t i = 0; i < pme_json_count(regions); i++)
+		world->shown[number_of(pme_json_get_text(pme_json_at(regions, i), "name"))] = true;
+	json_object_put(doc);
 }
 
 void pmed_sources_again(struct pmed *d)

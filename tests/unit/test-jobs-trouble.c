@@ -130,6 +130,29 @@ static void test_gone(void **state)
 	assert_int_equal(world->scans[0], 1);
 }
 
+/* All regions of a bus at once, with jobs that failed: sinks that look while people are told so. */
+static void test_all_gone(void **state)
+{
+	start();
+	forget_counts();
+	set_worker("case $1 in list) " WORKS " ;; *) echo gone >&2; exit 8 ;; esac");
+	world->d.conf.jobs.retry = world->d.conf.jobs.retry_max = 3600000;
+	for (size_t i = 0; i < REGIONS; i++) {
+		_cleanup_free_ char *name = pme_printf("region%zu", i);
+
+		pmed_hint(&world->d, PMED_HINT_REGION, name);
+	}
+	while (world->told < REGIONS)
+		step();
+	for (size_t i = 0; i < REGIONS; i++)
+		world->present[i] = false;
+	pmed_hint(&world->d, PMED_HINT_INVENTORY, NULL);
+	while (world->d.jobs->count > 1)
+		step();
+	for (size_t i = 0; i < REGIONS; i++)
+		assert_false(world->shown[i]);
+}
+
 static void test_deadline(void **state)
 {
 	start();
@@ -154,6 +177,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_failures, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_cannot_start, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_gone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_all_gone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_deadline, set_up, tear_down),
 	};
 
