@@ -21,7 +21,8 @@ static const char *column_text(sqlite3_stmt *stmt, int at)
 
 static bool is_json(const char *column)
 {
-	return strcmp(column, "dimms") == 0 || strcmp(column, "standing") == 0;
+	return strcmp(column, "dimms") == 0 || strcmp(column, "standing") == 0 ||
+	       strcmp(column, "sample") == 0;
 }
 
 static struct json_object *column_json(sqlite3_stmt *stmt, int at, const char *column)

@@ -30,6 +30,23 @@ static void rows_are_kept(void **state)
 	assert_int_equal(pme_store_first_seen(p->store, "02", &first), -ENOENT);
 }
 
+/* The last sample of each DIMM, as what it was. */
+static void health_is_kept(void **state)
+{
+	struct place *p = *state;
+	_cleanup_free_ char *text = NULL;
+
+	open_it(p);
+	assert_int_equal(apply(p, "[{'table':'health','row':{'dimm':'nmem0','time':5,'sample':"
+				  "{'name':'nmem0','dirty_shutdowns':3}}},"
+				  "{'table':'health','row':{'dimm':'nmem0','time':6,'sample':"
+				  "{'name':'nmem0','dirty_shutdowns':4}}}]"),
+			 0);
+	text = load_text(p);
+	assert_non_null(strstr(text, "\"health\":[{\"dimm\":\"nmem0\",\"time\":6,\"sample\":{"
+				     "\"name\":\"nmem0\",\"dirty_shutdowns\":4}}]"));
+}
+
 #define EVENT(id, type) \
 	"{'table':'events','row':{'id':" id ",'type':'" type "','severity':'error','text':'x'}}"
 #define OUTCOME(event, sink, error) \
@@ -199,6 +216,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(rows_are_kept),
+		TEST(health_is_kept),
 		TEST(who_knows_what),
 		TEST(what_is_not_in_the_whole_is_gone),
 		TEST(changes_that_make_no_sense),
