@@ -5,7 +5,7 @@
  * A threshold that is crossed is news once; it must be left by a margin before it can be news
  * again, so that a value that swings around it is not.  What a DIMM does not tell is never news,
  * and leaves what was known.  A DIMM is the same one only with the same unique ID: names are given
- * anew at each boot.
+ * anew at each boot, and the store may have it under several.
  */
 #include "dimms.h"
 
@@ -257,14 +257,24 @@ static int get_dimm(struct pmed_dimms *dimms, struct json_object *sample, struct
 	return -ENOMEM;
 }
 
-static void keep(struct learn *l)
+/* Takes @sample. */
+static void keep(struct learn *l, const char *key, struct json_object *sample)
 {
 	struct json_object *row = pme_json_object();
 
-	pme_json_text(row, "dimm", l->dimm->name);
+	pme_json_text(row, "dimm", key);
 	pme_json_set(row, "time", pme_json_int(l->now));
-	pme_json_set(row, "sample", json_object_get(l->sample));
+	pme_json_set(row, "sample", sample);
 	pme_json_append(l->news->changes, pme_store_change("health", row));
+}
+
+static int learn_values(struct learn *l, const struct pme_conf *conf)
+{
+	int r = learn_state(l);
+
+	learn_thresholds(l, conf);
+	learn_shutdowns(l);
+	return r;
 }
 
 static int learn_one(struct pmed_dimms *dimms, const struct pme_conf *conf, struct learn *l)
@@ -282,11 +292,21 @@ static int learn_one(struct pmed_dimms *dimms, const struct pme_conf *conf, stru
 		r = learn_words(l, "flags", &l->dimm->flags);
 	if (r < 0 || !pme_json_get_bool(l->sample, "available"))
 		return r;
-	r = learn_state(l);
-	learn_thresholds(l, conf);
-	learn_shutdowns(l);
-	keep(l);
+	r = learn_values(l, conf);
+	keep(l, l->dimm->name, json_object_get(l->sample));
 	return r;
+}
+
+/* The next run is not to miss it again.  Its name may be another one's now, so its key is its ID.
+ */
+static void keep_gone(struct learn *l)
+{
+	struct json_object *sample = pme_json_object();
+
+	pme_json_text(sample, "name", l->dimm->name);
+	pme_json_text(sample, "unique_id", l->dimm->id);
+	pme_json_bool(sample, "gone", true);
+	keep(l, l->dimm->id, sample);
 }
 
 /* Those that the document did not have. */
@@ -300,6 +320,8 @@ static void learn_gone(struct pmed_dimms *dimms, struct learn *l)
 		tell(l, PME_EVENT_WARNING,
 		     pme_printf("%s is gone: nobody tells its health any more", l->dimm->name),
 		     NULL);
+		if (*l->dimm->id)
+			keep_gone(l);
 		drop(dimms, i);
 	}
 }
@@ -344,27 +366,61 @@ void pmed_dimms_fail(struct pmed_dimms *dimms, const char *why)
 	}
 }
 
-int pmed_dimms_load(struct pmed_dimms *dimms, struct json_object *rows)
+/* The unique ID of the sample of @row; "" without one: nothing says which DIMM it is. */
+static const char *id_of(struct json_object *row)
+{
+	return pme_json_get_text(pme_json_get(row, "sample"), "unique_id");
+}
+
+/* Is there a later one of the same DIMM? */
+static bool is_outdated(struct json_object *rows, struct json_object *row)
 {
 	for (size_t i = 0; i < pme_json_count(rows); i++) {
-		struct json_object *sample = pme_json_get(pme_json_at(rows, i), "sample");
-		struct pmed_dimm *dimm;
-		int r;
+		struct json_object *other = pme_json_at(rows, i);
 
-		if (!json_object_is_type(sample, json_type_object) ||
-		    !*pme_json_get_text(sample, "unique_id"))
-			continue; /* nothing says that it is the same one */
-		r = get_dimm(dimms, sample, &dimm);
-		if (r < 0)
-			return r == -E2BIG ? 0 : r;
-		json_object_put(dimm->sample);
-		dimm->sample = json_object_get(sample);
-		if (pme_json_get(sample, "dirty_shutdowns"))
-			dimm->dirty = pme_json_get_number(sample, "dirty_shutdowns");
-		dimm->last_dirty =
-			strcmp(pme_json_get_text(sample, "shutdown_state"), "dirty") == 0;
+		if (strcmp(id_of(other), id_of(row)) == 0 &&
+		    pme_json_get_number(other, "time") > pme_json_get_number(row, "time"))
+			return true;
 	}
-	return 0;
+	return false;
+}
+
+/* What was told then is learned anew, and told to nobody. */
+static int recall(struct pmed_dimms *dimms, const struct pme_conf *conf, struct json_object *sample)
+{
+	struct pmed_news news;
+	int64_t last_id = 0;
+	struct learn l = {.sample = sample, .news = &news, .last_id = &last_id};
+	int r = get_dimm(dimms, sample, &l.dimm);
+
+	if (r < 0)
+		return r == -E2BIG ? 0 : r;
+	json_object_put(l.dimm->sample);
+	l.dimm->sample = json_object_get(sample);
+	r = pmed_news_new(&news);
+	if (r == 0)
+		r = learn_words(&l, "alarms", &l.dimm->alarms);
+	if (r == 0)
+		r = learn_words(&l, "flags", &l.dimm->flags);
+	if (r == 0)
+		r = learn_values(&l, conf);
+	pmed_news_done(&news);
+	return r;
+}
+
+int pmed_dimms_load(struct pmed_dimms *dimms, const struct pme_conf *conf, struct json_object *rows)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < pme_json_count(rows); i++) {
+		struct json_object *row = pme_json_at(rows, i);
+		struct json_object *sample = pme_json_get(row, "sample");
+
+		if (*id_of(row) && *pme_json_get_text(sample, "name") && !is_outdated(rows, row) &&
+		    !pme_json_get_bool(sample, "gone"))
+			r = recall(dimms, conf, sample);
+	}
+	return r;
 }
 
 /* Those of @array that are texts; null: it is not known. */

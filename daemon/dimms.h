@@ -31,7 +31,8 @@ void pmed_dimms_fail(struct pmed_dimms *dimms, const char *why);
  * Before the first document: what an earlier run knew, rows "health" of pme_store_load().  Yields
  * no events, but those that come of comparing: a dirty shutdown since.  0, -ENOMEM.
  */
-int pmed_dimms_load(struct pmed_dimms *dimms, struct json_object *rows);
+int pmed_dimms_load(struct pmed_dimms *dimms, const struct pme_conf *conf,
+		    struct json_object *rows);
 void pmed_dimms_done(struct pmed_dimms *dimms);
 
 /* Member "dimms" of the watch document: the last sample of each.  New reference. */

@@ -257,7 +257,8 @@ static int start(struct pmed_source *source, char **ret_reason)
 	source->own = own;
 	source->daemon->dimms = &own->dimms;
 	r = listen_to_all(source);
-	if (r > 0 && pmed_dimms_load(&own->dimms, source->daemon->health) < 0)
+	if (r > 0 &&
+	    pmed_dimms_load(&own->dimms, &source->daemon->conf, source->daemon->health) < 0)
 		r = -ENOMEM;
 	if (r > 0) {
 		json_object_put(pme_take_ptr(source->daemon->health));

@@ -108,10 +108,11 @@ static void test_earlier_run(void **state)
 		"\"unique_id\":\"b\",\"dirty_shutdowns\":7}},{\"dimm\":\"nmem2\",\"time\":1,"
 		"\"sample\":"
 		"{\"name\":\"nmem2\",\"dirty_shutdowns\":1}},{\"sample\":7},null]");
+	const struct pme_conf conf = {.health = {.spares = 10, .life_used = 90}};
 	struct pmed_dimms dimms = {0};
 	struct json_object *doc, *first;
 
-	assert_int_equal(pmed_dimms_load(&dimms, rows), 0);
+	assert_int_equal(pmed_dimms_load(&dimms, &conf, rows), 0);
 	assert_int_equal(dimms.count, 2);
 	learns(&dimms,
 	       "[{\"name\":\"nmem1\",\"unique_id\":\"a\",\"available\":true,\"dirty_shutdowns\":4},"
@@ -130,6 +131,63 @@ static void test_earlier_run(void **state)
 	       "nmem1 is gone: nobody tells its health any more");
 	json_object_put(rows);
 	pmed_dimms_done(&dimms);
+}
+
+/* One start of the daemon after the other, each with the rows of those before, as the store has
+ * them: the last of each key.  What was told is not told again; what changed in between is. */
+static void test_starts(void **state)
+{
+#define BAD                                                                                  \
+	"\"unique_id\":\"b\",\"available\":true,\"health_state\":\"critical\",\"spares\":5," \
+	"\"alarms\":[\"spares\"],\"flags\":[\"not_armed\"],\"shutdown_state\":\"dirty\","    \
+	"\"dirty_shutdowns\":4}"
+#define GOOD(name, id) "{\"name\":\"" name "\",\"unique_id\":\"" id "\",\"available\":true}"
+	static const struct {
+		const char *sample;
+		size_t events;
+	} starts[] = {
+		{"[" GOOD("nmem0", "a") ",{\"name\":\"nmem1\"," BAD "]", 5},
+		{"[" GOOD("nmem0", "a") ",{\"name\":\"nmem1\"," BAD "]", 0},
+		{"[{\"name\":\"nmem0\"," BAD "]", 1}, /* nmem0 is gone, and nmem1 has its name */
+		{"[{\"name\":\"nmem0\"," BAD "]", 0},
+		{"[{\"name\":\"nmem0\",\"unique_id\":\"b\",\"available\":true,\"health_state\":"
+		 "\"ok\"}]",
+		 1},
+		{"[" GOOD("nmem0", "b") "," GOOD("nmem1", "a") "]", 0}, /* it is back */
+		{"[" GOOD("nmem0", "b") "]", 1},
+		{"[" GOOD("nmem0", "b") "]", 0},
+	};
+	const struct pme_conf conf = {.health = {.spares = 10, .life_used = 90}};
+	struct json_object *rows = pme_json_object();
+	int64_t last = 0;
+
+	for (size_t i = 0; i < PME_ARRAY_SIZE(starts); i++) {
+		struct json_object *sample = json_tokener_parse(starts[i].sample);
+		struct json_object *array = pme_json_array();
+		struct pmed_dimms dimms = {0};
+		struct pmed_news news;
+
+		json_object_object_foreach(rows, key, value)
+		{
+			assert_non_null(key);
+			pme_json_append(array, json_object_get(value));
+		}
+		assert_int_equal(pmed_dimms_load(&dimms, &conf, array), 0);
+		assert_int_equal(pmed_news_new(&news), 0);
+		assert_int_equal(
+			pmed_dimms_learn(&dimms, &conf, sample, (int64_t)i + 1, &last, &news), 0);
+		assert_int_equal(pme_json_count(news.events), starts[i].events);
+		for (size_t c = 0; c < pme_json_count(news.changes); c++) {
+			struct json_object *row = pme_json_get(pme_json_at(news.changes, c), "row");
+
+			pme_json_set(rows, pme_json_get_text(row, "dimm"), json_object_get(row));
+		}
+		pmed_news_done(&news);
+		json_object_put(array);
+		json_object_put(sample);
+		pmed_dimms_done(&dimms);
+	}
+	json_object_put(rows);
 }
 
 static void test_nonsense(void **state)
@@ -174,6 +232,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_samples),
 		cmocka_unit_test(test_earlier_run),
+		cmocka_unit_test(test_starts),
 		cmocka_unit_test(test_nonsense),
 	};
 
