@@ -37,6 +37,7 @@ struct own {
 	sd_event_source *timer;
 	struct pmed_process *process;
 	bool stuck;   /* the last one hangs on */
+	bool noticed; /* a DIMM said something that no question was asked after */
 	char *failed; /* why the last one told nothing, said once */
 };
 
@@ -123,7 +124,8 @@ static void on_done(void *arg, const struct pmed_result *result)
 	else
 		forget_failure(own);
 	json_object_put(doc);
-	ask_in(source, source->daemon->conf.health.interval * 1000);
+	ask_in(source, own->noticed && !own->stuck ? SETTLE_USEC
+						   : source->daemon->conf.health.interval * 1000);
 }
 
 static void on_ended(void *arg)
@@ -143,15 +145,17 @@ static int ask(sd_event_source *timer, uint64_t usec, void *arg)
 	char *const argv[] = {(char *)d->program, (char *)"--json", (char *)"list",
 			      (char *)"--health", NULL};
 	struct pmed_process_args args = pmed_worker_args(d);
-	int r;
+	int r = 0;
 
 	args.argv = argv;
 	args.max_err = ERROR_MAX;
 	args.done = on_done;
 	args.ended = on_ended;
 	args.arg = source;
-	r = own->process ? 0 : pmed_process_start(d->loop, &args, &own->process);
-
+	if (!own->process) {
+		own->noticed = false;
+		r = pmed_process_start(d->loop, &args, &own->process);
+	}
 	if (r < 0)
 		fail(source, pme_printf("pmemctl list --health: %s", strerror(-r)));
 	if (r < 0 || own->stuck)
@@ -163,6 +167,7 @@ static int ask(sd_event_source *timer, uint64_t usec, void *arg)
 static int on_flags(sd_event_source *io, int fd, uint32_t events, void *arg)
 {
 	struct flag *flag = arg;
+	struct own *own = flag->source->own;
 	char text[256];
 
 	if (pread(fd, text, sizeof(text), 0) < 0) {
@@ -170,6 +175,7 @@ static int on_flags(sd_event_source *io, int fd, uint32_t events, void *arg)
 		return 0;
 	}
 	flag->source->heard++;
+	own->noticed = true;
 	ask_in(flag->source, SETTLE_USEC);
 	return 0;
 }
