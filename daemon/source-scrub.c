@@ -24,7 +24,8 @@ struct bus {
 	struct pmed_source *source;
 	char *name;
 	int fd;
-	bool seen; /* private to again() */
+	ino_t inode; /* of the file that is open */
+	bool seen;   /* private to again() */
 	sd_event_source *poll, *inotify;
 	struct pmed_scrub scrub;
 };
@@ -156,11 +157,16 @@ static int on_write(sd_event_source *event, const struct inotify_event *change, 
 static int listen_to(struct bus *bus, const char *path)
 {
 	struct pmed *d = bus->source->daemon;
+	struct stat st;
 	int r;
 
 	bus->fd = pme_os_open(&d->os, path, O_RDONLY | O_NONBLOCK);
 	if (bus->fd < 0)
 		return bus->fd;
+	r = pme_os_fstat(bus->fd, &st);
+	if (r < 0)
+		return r;
+	bus->inode = st.st_ino;
 	r = look(bus);
 	if (r == 0)
 		r = sd_event_add_inotify_fd(d->loop, &bus->inotify, bus->fd, IN_MODIFY, on_write,
@@ -197,6 +203,15 @@ static struct bus *find_bus(struct pmed_scrubs *own, const char *name)
 	return NULL;
 }
 
+/* One that went and came back under its name wakes nobody through the file of before. */
+static bool is_another(const struct bus *bus, const char *path)
+{
+	struct stat st;
+
+	return pme_os_stat(&bus->source->daemon->os, path, true, &st) == 0 &&
+	       st.st_ino != bus->inode;
+}
+
 /* 1 it is listened to, 0 it has no such file, -errno */
 static int look_for(struct pmed_source *source, const char *name)
 {
@@ -209,6 +224,10 @@ static int look_for(struct pmed_source *source, const char *name)
 		return -ENOMEM;
 	if (strncmp(name, "ndbus", strlen("ndbus")) != 0 || (!bus && own->count == BUSES_MAX))
 		return 0;
+	if (bus && bus->fd >= 0 && is_another(bus, path)) {
+		r = own->count < BUSES_MAX ? add_bus(source, name, path) : -E2BIG;
+		return r < 0 ? r : 1;
+	}
 	if (bus && bus->fd >= 0) {
 		bus->seen = true;
 		return 1;

@@ -128,6 +128,19 @@ static void test_source(void **state)
 	json_object_put(scrub);
 	assert_null(pmed_scrub_json(&d, "region1"));
 	source.kind->again(&source);
+	/* the bus is unbound and bound again before anybody looks */
+	assert_int_equal(unlinkat(tree.os.root, "sys/bus/nd/devices/ndbus0/nfit/scrub", 0), 0);
+	tree_file(&tree, "sys/bus/nd/devices/ndbus0/nfit/scrub", "1 ");
+	change(&tree, "1\n");
+	source.kind->again(&source);
+	*got.events = '\0';
+	change(&tree, "1+");
+	run_until_event(&d);
+	assert_string_equal(got.events, "scrub-started:ndbus0:1 ");
+	source.kind->again(&source);
+	scrub = pmed_scrub_json(&d, "region0");
+	assert_int_equal(pme_json_get_number(scrub, "count"), 1);
+	json_object_put(scrub);
 	source.kind->stop(&source);
 	assert_null(pmed_scrub_json(&d, "region0"));
 	sd_event_unref(d.loop);
