@@ -189,6 +189,30 @@ static void run_hook(struct hooks *hooks, const struct round *round, const char 
 						  : strerror(-r));
 }
 
+static bool is_found(const struct round *round, const char *name)
+{
+	for (size_t i = 0; i < round->count; i++)
+		if (strcmp(round->names[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Whose files are gone, or HOOKS_MAX would count all names that there ever were. */
+static void forget_gone(struct hooks *hooks, const struct round *round)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < hooks->count; i++) {
+		struct pmed_program *program = hooks->programs[i];
+
+		if (is_found(round, pmed_program_part(program)) || !pmed_program_idle(program))
+			hooks->programs[kept++] = program;
+		else
+			pmed_program_free(program);
+	}
+	hooks->count = kept;
+}
+
 static void looked(void *context, void *item, int result)
 {
 	struct hooks *hooks = context;
@@ -202,8 +226,10 @@ static void looked(void *context, void *item, int result)
 		pmed_sink_outcome(hooks->sink, NULL, round->id, round->refused);
 	else if (result == 0)
 		pmed_sink_state(hooks->sink, NULL);
-	if (result == 0)
+	if (result == 0) {
 		pmed_sink_parts(hooks->sink, round->names, round->count);
+		forget_gone(hooks, round);
+	}
 	for (size_t i = 0; result == 0 && !hooks->ending && i < round->count; i++)
 		run_hook(hooks, round, round->names[i]);
 	round_free(round);

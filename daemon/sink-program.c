@@ -188,6 +188,11 @@ const char *pmed_program_part(const struct pmed_program *program)
 	return program->part;
 }
 
+bool pmed_program_idle(const struct pmed_program *program)
+{
+	return !program->process && program->count == 0;
+}
+
 int pmed_program_new(const struct pmed_program_args *args, struct pmed_program **ret)
 {
 	struct pmed_program *program = calloc(1, sizeof(*program));

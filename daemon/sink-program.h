@@ -24,6 +24,7 @@ int pmed_program_new(const struct pmed_program_args *args, struct pmed_program *
 int pmed_program_put(struct pmed_program *program, int64_t event_id, const char *const *envp,
 		     const char *input);
 const char *pmed_program_part(const struct pmed_program *program); /* borrowed */
+bool pmed_program_idle(const struct pmed_program *program); /* nothing runs, and nothing waits */
 /* Kills what runs; that, and what waits, was dropped: pmed_sink_drop(). Returns NULL. */
 struct pmed_program *pmed_program_free(struct pmed_program *program);
 

@@ -223,6 +223,22 @@ static char *trouble(void)
 	return why;
 }
 
+/* A name of their own for each version, say: those of before do not count for ever. */
+static void hooks_come_and_go(void **state)
+{
+	hook("hook-0", "true");
+	assert_int_equal(pmed_sinks_start(&watch), 0);
+	for (size_t i = 0; i < 70; i++) {
+		_cleanup_free_ char *text = pme_printf("event %zu", i);
+
+		run("mv %s/hooks.d/hook-* %s/hooks.d/hook-%zu 2>/dev/null || true", directory,
+		    directory, i);
+		tell(notice((int64_t)i + 1, text));
+		wait_for(i + 1);
+	}
+	assert_non_null(strstr(outcomes, "hooks/hook-69=delivered;"));
+}
+
 static void a_good_hook_does_not_hide_a_bad_one(void **state)
 {
 	static const struct {
@@ -390,6 +406,7 @@ int main(void)
 		TEST(hooks_run_in_order_with_a_clean_environment),
 		TEST(what_others_may_write_is_not_run),
 		TEST(hooks_that_fail_say_why),
+		TEST(hooks_come_and_go),
 		TEST(a_good_hook_does_not_hide_a_bad_one),
 		TEST(hooks_that_do_not_end_are_killed_with_their_children),
 		TEST(one_at_a_time_and_no_more_than_fit),
