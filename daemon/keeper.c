@@ -437,7 +437,8 @@ void pmed_keeper_json(const struct pmed *d, struct json_object *doc)
 	const struct pmed_keeper *keeper = d->keeper;
 	struct json_object *object = pme_json_object();
 
-	pme_json_text(object, "path", d->conf.store.path);
+	/* After a reload the configuration may name one that is not used yet. */
+	pme_json_text(object, "path", keeper ? keeper->file->path : d->conf.store.path);
 	pme_json_bool(object, "ok", keeper && !keeper->reason);
 	pme_json_text(object, "reason", keeper ? keeper->reason : "it is not open");
 	pme_json_number(object, "written", keeper ? keeper->kept : 0);

@@ -403,6 +403,24 @@ static void nothing_is_lost_at_the_end(void **state)
 	check_store(p, 2, 2);
 }
 
+/* Another path counts from the next start on: until then, what is said is of the file that is kept.
+ */
+static void a_path_that_is_not_used_yet(void **state)
+{
+	struct place *p = *state;
+	struct json_object *doc = json_object_new_object();
+	char *path;
+
+	start(p, NULL);
+	path = p->d.conf.store.path;
+	p->d.conf.store.path = pme_printf("%s/other.db", p->dir);
+	pmed_keeper_reload(&p->d);
+	pmed_keeper_json(&p->d, doc);
+	assert_string_equal(pme_json_get_text(pme_json_get(doc, "store"), "path"), path);
+	json_object_put(doc);
+	free(path);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -418,6 +436,7 @@ int main(void)
 		TEST(one_of_a_newer_version),
 		TEST(one_that_cannot_be_opened),
 		TEST(nothing_is_lost_at_the_end),
+		TEST(a_path_that_is_not_used_yet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
