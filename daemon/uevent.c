@@ -23,7 +23,7 @@ static const struct {
 	{"online", BIND}, {"offline", BIND},  {"bind", BIND},	  {"unbind", BIND},
 };
 
-/* The first row counts. */
+/* The first row counts.  The first MD array brings /proc/mdstat, which a source waits for. */
 static const struct {
 	const char *subsystem, *prefix;
 	unsigned int actions, means;
@@ -35,6 +35,7 @@ static const struct {
 	{"block", "pmem", REMOVE, PMED_UEVENT_INVENTORY | PMED_UEVENT_STACK},
 	{"block", "pmem", CHANGE, PMED_UEVENT_STACK},
 	{"block", "dm-", ALL, PMED_UEVENT_STACK},
+	{"block", "md", ADD, PMED_UEVENT_INVENTORY | PMED_UEVENT_STACK},
 	{"block", "md", ALL, PMED_UEVENT_STACK},
 	{"block", "bcache", ALL, PMED_UEVENT_STACK},
 	{"block", "zram", CHANGE, PMED_UEVENT_STACK},

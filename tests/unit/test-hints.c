@@ -26,6 +26,8 @@ static void test_uevents(void **state)
 		{{"remove", "block", "pmem0s"}, INVENTORY | STACK},
 		{{"change", "block", "pmem0"}, STACK},
 		{{"change", "block", "dm-3"}, STACK},
+		{{"add", "block", "md127"}, INVENTORY | STACK},
+		{{"change", "block", "md127"}, STACK},
 		{{"remove", "block", "md127"}, STACK},
 		{{"change", "block", "loop0"}, STACK},
 		{{"add", "block", "loop0"}, 0},
