@@ -215,6 +215,21 @@ int pme_os_inotify_add(const struct pme_os *os, int inotify, const char *path, u
 	return wd < 0 ? -errno : wd;
 }
 
+int pme_os_real_path(const char *path, char **ret)
+{
+	const char *last = strrchr(path, '/');
+	_cleanup_free_ char *dir = last ? strndup(path, (size_t)(last - path) + 1) : NULL;
+	_cleanup_free_ char *real = NULL;
+
+	if (!dir)
+		return last ? -ENOMEM : -EINVAL;
+	real = realpath(dir, NULL);
+	if (!real)
+		return -errno;
+	*ret = pme_printf("%s%s", strcmp(real, "/") == 0 ? "" : real, last);
+	return *ret ? 0 : -ENOMEM;
+}
+
 int pme_os_readlink(const struct pme_os *os, const char *path, char **ret)
 {
 	char buf[PATH_MAX];

@@ -109,6 +109,8 @@ int pme_os_stat(const struct pme_os *os, const char *path, bool follow, struct s
 int pme_os_fstat(int fd, struct stat *ret);
 /* @dir may be AT_FDCWD; an absolute @path is one of this machine, whatever the root. */
 int pme_os_stat_at(int dir, const char *path, bool follow, struct stat *ret);
+/* The absolute @path of this machine, without links before its last part, which need not exist. */
+int pme_os_real_path(const char *path, char **ret);
 
 /* Names in a directory, sorted, without "." and "..".  Free with pme_os_free_names(). */
 int pme_os_list(const struct pme_os *os, const char *path, char ***ret, size_t *ret_count);

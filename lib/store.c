@@ -118,6 +118,17 @@ static void distrust(sqlite3 *db)
 	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 4 * PME_STORE_TEXT_MAX);
 }
 
+/*
+ * SQLITE_OPEN_NOFOLLOW refuses links anywhere in a name.  Those on the way to the file are the
+ * administrator's, who has /var somewhere else; only the file itself must be none.
+ */
+static char *without_links(const char *path)
+{
+	char *real;
+
+	return pme_os_real_path(path, &real) == 0 ? real : strdup(path);
+}
+
 static int open_file(const char *path, const char *name, int flags, struct pme_store **ret)
 {
 	struct pme_store *store = calloc(1, sizeof(*store));
@@ -167,8 +178,11 @@ static int open_write(const char *path, struct pme_store **ret)
 		"PRAGMA journal_mode = WAL",	       "PRAGMA synchronous = NORMAL",
 		"PRAGMA journal_size_limit = 4194304",
 	};
-	int r = open_file(path, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, ret);
+	_cleanup_free_ char *real = without_links(path);
+	int r;
 
+	*ret = NULL;
+	r = real ? open_file(path, real, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, ret) : -ENOMEM;
 	for (size_t i = 0; r == 0 && i < PME_ARRAY_SIZE(pragmas); i++)
 		r = pme_store_exec(*ret, pragmas[i]);
 	if (r == 0)
@@ -308,18 +322,19 @@ static int check_read(struct pme_store *store)
 
 int pme_store_open_read(const char *path, struct pme_store **ret)
 {
+	_cleanup_free_ char *real = without_links(path);
 	struct pme_store *store = NULL;
 	struct stat st;
-	int r = pme_os_stat_at(AT_FDCWD, path, true, &st);
+	int r = real ? pme_os_stat_at(AT_FDCWD, path, true, &st) : -ENOMEM;
 
 	if (r < 0)
 		return r;
-	r = open_file(path, path, SQLITE_OPEN_READONLY, &store);
+	r = open_file(path, real, SQLITE_OPEN_READONLY, &store);
 	if (r == 0)
 		r = check_read(store);
 	/* Nobody writes, and the log may not be made by this user. */
 	if (r < 0 && r != -EUCLEAN && r != -EPROTO && r != -ENOMEM && has_log(path) == 0) {
-		char *name = immutable_name(path);
+		char *name = immutable_name(real);
 
 		pme_store_close(pme_take_ptr(store));
 		r = name ? open_file(path, name, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, &store)

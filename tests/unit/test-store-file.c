@@ -35,6 +35,27 @@ static void check_replaced(struct place *p)
 	p->store = pme_store_close(p->store);
 }
 
+/* Who has /var on another disk has a link there; the file itself must be none. */
+static void links_on_the_way(void **state)
+{
+	struct place *p = *state;
+	_cleanup_free_ char *link = pme_printf("%s/link", p->dir);
+	_cleanup_free_ char *path = pme_printf("%s/link/store.db", p->dir);
+	_cleanup_free_ char *last = pme_printf("%s/last.db", p->dir);
+	struct pme_store *store = NULL;
+	char *moved = NULL;
+
+	assert_int_equal(symlink(p->dir, link), 0);
+	assert_int_equal(pme_store_open(path, 77, &store, &moved), 0);
+	store = pme_store_close(store);
+	assert_int_equal(pme_store_open_read(path, &store), 0);
+	store = pme_store_close(store);
+	assert_int_equal(symlink("store.db", last), 0);
+	assert_true(pme_store_open(last, 77, &store, &moved) < 0);
+	assert_true(pme_store_open_read(last, &store) < 0);
+	assert_null(moved);
+}
+
 static void damaged_stores_are_moved_aside(void **state)
 {
 	struct place *p = *state;
@@ -310,6 +331,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(no_room_for_the_new_one),
 		TEST(one_of_a_newer_version_is_not_called_damaged),
+		TEST(links_on_the_way),
 		TEST(damaged_stores_are_moved_aside),
 		TEST(noise_in_the_middle),
 		TEST(what_became_of_the_file),
