@@ -23,7 +23,8 @@ struct round {
 	char *env[9];
 	char **names; /* of the hooks, sorted */
 	size_t count;
-	char *refused; /* what is wrong with one of them, or with the directory */
+	char *refused;		  /* what is wrong with one of them, or with the directory */
+	struct json_object *told; /* who had it before: of the loop, not of the lane; or NULL */
 };
 
 struct hooks {
@@ -45,6 +46,7 @@ static void round_free(struct round *round)
 		free(round->env[i]);
 	pme_os_free_names(round->names, round->count);
 	free(round->refused);
+	json_object_put(round->told);
 	free(round->text);
 	free(round);
 }
@@ -189,6 +191,21 @@ static void run_hook(struct hooks *hooks, const struct round *round, const char 
 						  : strerror(-r));
 }
 
+/* By an earlier run of the watch, which ended before all hooks had it. */
+static bool was_told(const struct round *round, const char *name)
+{
+	static const char prefix[] = "hooks/";
+
+	for (size_t i = 0; i < pme_json_count(round->told); i++) {
+		const char *part = json_object_get_string(pme_json_at(round->told, i));
+
+		if (part && strncmp(part, prefix, strlen(prefix)) == 0 &&
+		    strcmp(part + strlen(prefix), name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool is_found(const struct round *round, const char *name)
 {
 	for (size_t i = 0; i < round->count; i++)
@@ -231,7 +248,8 @@ static void looked(void *context, void *item, int result)
 		forget_gone(hooks, round);
 	}
 	for (size_t i = 0; result == 0 && !hooks->ending && i < round->count; i++)
-		run_hook(hooks, round, round->names[i]);
+		if (!was_told(round, round->names[i]))
+			run_hook(hooks, round, round->names[i]);
 	round_free(round);
 }
 
@@ -244,6 +262,7 @@ static int hooks_deliver(struct pmed_sink *sink, struct json_object *event, cons
 	if (!round)
 		return r;
 	round->id = (int64_t)pme_json_get_number(event, "id");
+	round->told = json_object_get(sink->told);
 	round->text = strdup(text);
 	if (round->text)
 		r = fill_environment(round, event);

@@ -320,15 +320,21 @@ void pmed_sinks_again(struct pmed *d, struct json_object *untold)
 	for (size_t i = 0; i < pme_json_count(untold); i++) {
 		struct json_object *row = pme_json_at(untold, i);
 		struct json_object *event = pme_json_get(row, "event");
-		unsigned int know = mask_of(sinks, pme_json_get(row, "sinks")), told = 0;
+		/* Where one part has it and another one does not, the sink knows by "told". */
+		unsigned int know = mask_of(sinks, pme_json_get(row, "sinks")) &
+				    ~mask_of(sinks, pme_json_get(row, "dropped"));
+		unsigned int told = 0;
 		const char *text = text_of(event);
 
 		if (!text || pmed_repeat_look(sinks->repeat, event, pmed_clock(), &told) < 0)
 			continue;
 		pmed_repeat_told(sinks->repeat, (int64_t)pme_json_get_number(event, "id"), know);
-		for (size_t s = 0; s < sinks->count; s++)
+		for (size_t s = 0; s < sinks->count; s++) {
+			sinks->sinks[s].told = pme_json_get(row, "sinks");
 			if (!(know & 1U << s))
 				deliver_one(&sinks->sinks[s], event, text, told);
+			sinks->sinks[s].told = NULL;
+		}
 	}
 	plan(d);
 }

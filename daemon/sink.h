@@ -53,6 +53,9 @@ struct pmed_sink {
 	unsigned int bit;	/* in masks of sinks */
 	bool failing;
 	const char *dropped; /* while it is stopped: what becomes of events that wait */
+	/* During deliver(): names ("hooks/50-page-me") of those that have the event from the run
+	 * before; borrowed, NULL: none. */
+	struct json_object *told;
 };
 
 /* All kinds, NULL behind the last; at most PMED_SINKS_MAX. */

@@ -178,14 +178,16 @@ static int load_untold(struct pme_store *store, struct json_object *all)
 	r = pme_store_statement(
 		store,
 		"SELECT event, (SELECT json_group_array(sink) FROM outcomes WHERE event = "
-		"events.id AND (error IS NULL OR error NOT LIKE 'dropped%')) FROM events WHERE id "
+		"events.id AND (error IS NULL OR error NOT LIKE 'dropped%')), (SELECT "
+		"json_group_array(sink) FROM outcomes WHERE event = events.id AND error LIKE "
+		"'dropped%') FROM events WHERE id "
 		"IN (SELECT id FROM events WHERE id > (SELECT max(id) FROM events) - " UNTOLD_USEC
 		" AND type NOT LIKE 'watch-%' ORDER BY id DESC LIMIT " UNTOLD_MAX ") ORDER BY id",
 		&stmt);
 	if (r < 0)
 		return r;
 	while ((result = sqlite3_step(stmt)) == SQLITE_ROW) {
-		const char *sinks = column_text(stmt, 1);
+		const char *sinks = column_text(stmt, 1), *dropped = column_text(stmt, 2);
 		struct json_object *event = event_of(stmt), *row;
 
 		if (!event)
@@ -193,6 +195,7 @@ static int load_untold(struct pme_store *store, struct json_object *all)
 		row = pme_json_object();
 		pme_json_set(row, "event", event);
 		pme_json_set(row, "sinks", sinks ? json_tokener_parse(sinks) : NULL);
+		pme_json_set(row, "dropped", dropped ? json_tokener_parse(dropped) : NULL);
 		pme_json_append(rows, row);
 	}
 	if (result != SQLITE_DONE)

@@ -348,6 +348,26 @@ static void hooks_that_are_not_known_yet_are_dropped_aloud(void **state)
 	assert_non_null(strstr(outcomes, "hooks=dropped: the watch ended;"));
 }
 
+/* The run before ended when one hook had it, and another one was still at work. */
+static void a_hook_that_was_at_work_is_run_again(void **state)
+{
+	struct json_object *row = pme_json_object(), *untold = pme_json_array();
+
+	hook("10-done", "echo x >>ran");
+	hook("20-at-work", "true");
+	pme_json_set(row, "event", notice(1, "one"));
+	pme_json_set(row, "sinks", json_tokener_parse("[\"hooks/10-done\"]"));
+	pme_json_set(row, "dropped", json_tokener_parse("[\"hooks/20-at-work\"]"));
+	pme_json_append(untold, row);
+	assert_int_equal(pmed_sinks_start(&watch), 0);
+	pmed_sinks_again(&watch, untold);
+	json_object_put(untold);
+	tell(notice(2, "two"));
+	wait_for(3);
+	assert_non_null(strstr(outcomes, "hooks/20-at-work=delivered;"));
+	run("cd %s && test $(wc -l <ran) = 1", directory);
+}
+
 static void mail_is_sent(void **state)
 {
 	struct json_object *event = event_of(9, PME_EVENT_FINDING_ADDED, "ns:1", "one:lost");
@@ -412,6 +432,7 @@ int main(void)
 		TEST(one_at_a_time_and_no_more_than_fit),
 		TEST(what_is_dropped_is_said),
 		TEST(hooks_that_are_not_known_yet_are_dropped_aloud),
+		TEST(a_hook_that_was_at_work_is_run_again),
 		TEST(mail_is_sent),
 		TEST(a_missing_sendmail_is_said),
 		cmocka_unit_test(no_name_adds_a_header),

@@ -85,6 +85,7 @@ static void who_knows_what(void **state)
 	assert_string_equal(json_object_get_string(pme_json_at(sinks, 1)), "journal");
 	assert_string_equal(
 		pme_json_get_text(pme_json_get(pme_json_at(untold, 0), "event"), "type"), "health");
+	assert_string_equal(pme_json_get_text(pme_json_at(untold, 0), "dropped"), "[ \"mail\" ]");
 	assert_int_equal(pme_json_count(pme_json_get(pme_json_at(untold, 1), "sinks")), 0);
 	json_object_put(loaded);
 }
