@@ -116,7 +116,8 @@ class Churn:
 
 
 class Life:
-    """One name: when it may have been there, when it surely was, and what its file has where."""
+    """One name: when it may have been there, when it surely was, and what its file has where: unknown when it was
+    never finished, because there was no room, or because the churn was killed."""
 
     def __init__(self, start):
         self.may, self.sure, self.map = [start, NEVER], [NEVER, NEVER], []
@@ -149,7 +150,7 @@ def read_log(name):
                 lives[path].sure[1] = at
             elif what == "gone":
                 lives[path].may[1] = at
-    return {path: life for path, life in lives.items() if life.map}
+    return lives
 
 
 def judge_scan(doc, lives, times, counts, chunks):
@@ -170,7 +171,7 @@ def judge_scan(doc, lives, times, counts, chunks):
                     yield f"{path} at {place}: no such file at any time"
                 elif life.may[1] < start or end < life.may[0]:
                     yield f"{path} at {place}: not there during the scan"
-                elif life.offset_of(at) != owner["range"]["start"]:
+                elif life.map and life.offset_of(at) != owner["range"]["start"]:
                     yield f"{path} at {place}: byte {owner['range']['start']}, it has {life.offset_of(at)} there"
                 counts["named"] += 1
             if steady and complete and not steady & {p["path"] for p in owner["paths"] or []}:
