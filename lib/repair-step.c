@@ -70,12 +70,13 @@ static int add_bad(struct planning *p)
 
 /* ---- donors ---- */
 
-/* A donor with proof beats any, one without beats none. */
+/* A donor with proof beats any, one without beats none; what was named beats what was found. */
 static void keep_better(struct pme_repair_step *step, struct pme_donor *donor, size_t target)
 {
-	bool has_proof = donor->kind && donor->proof != PME_PROOF_NONE;
+	bool is_better = !step->donor.kind || donor->proof != PME_PROOF_NONE ||
+			 (donor->kind == &pme_donor_file && step->donor.kind != &pme_donor_file);
 
-	if (!donor->kind || (step->donor.kind && !has_proof)) {
+	if (!donor->kind || !is_better) {
 		pme_donor_done(donor);
 		return;
 	}
@@ -115,6 +116,9 @@ static int ask_donors(struct planning *p, size_t target, struct pme_repair_acces
 				    strerror(errno));
 		return reason ? add_reason(p->step, reason) : -ENOMEM;
 	}
+	/* it has the bytes of the file that was named with it: a sharer may have them elsewhere */
+	if (!pme_repair_names(&p->plan->named, access->want.file))
+		access->want.from = NULL;
 	r = pme_donor_find(&access->want, p->log, &donor, &reason);
 	if (r < 0)
 		return r;
