@@ -71,6 +71,15 @@ static inline uint64_t pme_max(uint64_t a, uint64_t b)
 }
 
 /*
+ * The last nanosecond in which a file can still be given the time @stamp (ns): ext2, ext3 and ext4
+ * with inodes of 128 bytes have whole seconds only.
+ */
+static inline int64_t pme_stamp_last(int64_t stamp)
+{
+	return stamp % 1000000000 ? stamp : stamp + 999999999;
+}
+
+/*
  * Make room for one more item of @size bytes in the array at *@array with *@alloc items allocated
  * and @count used.  0, -ENOMEM, or -E2BIG beyond PME_ITEMS_MAX; the array stays valid either way.
  */

@@ -248,7 +248,7 @@ static int settle(struct keeping *k)
 
 	if (r < 0)
 		return r;
-	while (coarse_now() <= k->sample.ctime) {
+	while (coarse_now() <= pme_stamp_last(k->sample.ctime)) {
 		if (k->sample.ctime - coarse_now() > FUTURE_MAX)
 			return -ETIME;
 		nanosleep(&pause, NULL);

@@ -88,7 +88,7 @@ int pme_remap_pass_stamp(int fd)
 	for (;;) {
 		if (clock_gettime(CLOCK_REALTIME_COARSE, &now) < 0)
 			return -errno;
-		if (nsec_of(now) > nsec_of(st.st_ctim) ||
+		if (nsec_of(now) > pme_stamp_last(nsec_of(st.st_ctim)) ||
 		    nsec_of(st.st_ctim) - nsec_of(now) > FUTURE)
 			return 0;
 		nanosleep(&pause, NULL);
