@@ -157,6 +157,12 @@ static void count_job(struct keeping *k, const struct pme_replica_job *job)
 			    (unsigned long long)job->healed);
 }
 
+/* Of a file that did not change the good blocks of @base are right: it may have lost its own. */
+static bool is_still(const struct pme_saved *base, const struct pme_sample *sample)
+{
+	return sample && !base->manifest->has_checkpoint && pme_sample_same(sample, &base->sample);
+}
+
 /*
  * The version of the bytes that @source has; @sample: and must still have at the end.  Adds the
  * bytes that were written to @ret.
@@ -178,7 +184,7 @@ static int write_version(struct keeping *k, int source, const struct pme_sample 
 
 	if (r == 0 && job.base && k->by_checkpoint && k->base.checkpoint >= 0)
 		r = pme_checkpoint_changes(&k->base, &m->extents, m->size, &changed);
-	else if (r == 0 && job.base && m->size > 0)
+	else if (r == 0 && job.base && m->size > 0 && !is_still(&k->base, sample))
 		r = pme_range_list_add(&changed, 0, m->size);
 	if (r == 0)
 		r = pme_replica_write(&job);

@@ -64,8 +64,8 @@ static int verify_version(struct verifying *v, int object, const char *name, uin
 	const char *why;
 	int r = pme_saved_load(object, version, -1, &saved, &why);
 
-	if (r == -ENOMEM || r == -ENOENT)
-		return r == -ENOENT ? 0 : r;
+	if (r == -ENOMEM)
+		return r;
 	v->run->versions++;
 	if (r < 0)
 		return damaged(v, object, name, version, NULL, why);
