@@ -26,6 +26,7 @@ struct pme_batch {
 };
 
 struct pme_sync {
+	const struct pme_os *os;
 	const struct pme_protection *protection;
 	const char *fs_uuid;
 	struct pme_log *log;
@@ -34,9 +35,10 @@ struct pme_sync {
 	uint64_t keep;	 /* versions of each file */
 	uint64_t generation;
 	struct pme_sync_run *run;
-	bool unsure;	 /* a file could not be opened: nobody knows which one it is */
-	uint64_t healed; /* files with damaged copies */
-	uint64_t said;	 /* messages about single files */
+	bool unsure;	   /* a file could not be opened: nobody knows which one it is */
+	uint64_t vanished; /* files that were not there any more when it was their turn */
+	uint64_t healed;   /* files with damaged copies */
+	uint64_t said;	   /* messages about single files */
 	bool trusts_syncfs;
 	struct pme_batch batch;
 };

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "checkpoint.h"
+#include "donor-reach.h"
 #include "protect-batch.h"
 #include "protect-walk.h"
 #include "replica.h"
@@ -116,8 +117,10 @@ static int sync_one(struct pme_sync *sync, const struct pme_place_of *place,
 
 	if (!path)
 		return -ENOMEM;
-	if (fd == -ENOENT)
-		return 0; /* gone since it was seen */
+	if (fd == -ENOENT) {
+		sync->vanished++; /* gone since it was seen, or only its name */
+		return 0;
+	}
 	r = fd < 0 ? fd : pme_os_fstat(fd, &st);
 	if (r < 0) {
 		sync->run->files++;
@@ -168,13 +171,35 @@ static int drop_object(struct pme_sync *sync, const char *name)
 	return r;
 }
 
-static int drop_gone(struct pme_sync *sync, struct seen *seen)
+/* Is it still in the filesystem, under any name?  Who cannot tell keeps what there is of it. */
+static bool is_alive(const struct pme_reach *reach, const struct pme_place_of *place,
+		     uint64_t inode, uint32_t generation)
 {
+	const struct pme_file file = {
+		.devno = place->devno, .inode = inode, .generation = generation};
+	_cleanup_close_ int fd = pme_reach_file(reach, &place->fs, &file, O_RDONLY);
+	struct stat st;
+
+	if (fd < 0)
+		return fd != -ESTALE && fd != -ENOENT;
+	return pme_os_fstat(fd, &st) < 0 || st.st_nlink > 0;
+}
+
+/*
+ * @moving: names vanished while this sync ran.  A file that was moved from where nobody had looked
+ * yet to where somebody had is not seen, and not gone.
+ */
+static int drop_gone(struct pme_sync *sync, const struct pme_place_of *place, struct seen *seen,
+		     bool moving)
+{
+	_cleanup_(pme_reach_close) struct pme_reach reach = {.entry = {.fd = -1}, .root = -1};
 	const struct pme_os here = {.root = sync->replica};
 	char **names = NULL;
 	size_t count = 0;
-	int r = pme_os_list(&here, ".", &names, &count);
+	int r = moving ? pme_reach_open(sync->os, &place->fs, &reach) : 0;
 
+	if (r == 0)
+		r = pme_os_list(&here, ".", &names, &count);
 	if (seen->count)
 		qsort(seen->names, seen->count, sizeof(*seen->names), compare_names);
 	for (size_t i = 0; r == 0 && i < count; i++) {
@@ -182,7 +207,8 @@ static int drop_gone(struct pme_sync *sync, struct seen *seen)
 		uint32_t generation;
 
 		if (pme_saved_object_parse(names[i], &inode, &generation) == 0 &&
-		    !is_seen(seen, names[i]))
+		    !is_seen(seen, names[i]) &&
+		    !(moving && is_alive(&reach, place, inode, generation)))
 			r = drop_object(sync, names[i]);
 	}
 	pme_os_free_names(names, count);
@@ -251,7 +277,7 @@ static int sync_files(struct pme_sync *sync, const struct pme_place_of *place,
 	if (r == 0)
 		r = pme_batch_flush(sync);
 	if (r == 0 && walk->failed == 0 && !sync->unsure) {
-		int e = drop_gone(sync, &seen);
+		int e = drop_gone(sync, place, &seen, walk->vanished + sync->vanished > 0);
 
 		if (e < 0)
 			pme_log_add(sync->log, PME_WARNING, sync->protection->replica,
@@ -362,6 +388,7 @@ int pme_protect_sync(const struct pme_topo *topo, const struct pme_protection *p
 	_cleanup_(pme_place_close) struct pme_place_of place = PME_PLACE_NONE;
 	_cleanup_close_ int lock = pme_protection_lock(topo->os, protection->id, LOCK_SECONDS);
 	struct pme_sync sync = {
+		.os = topo->os,
 		.protection = protection,
 		.log = log,
 		.replica = -1,

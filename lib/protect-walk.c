@@ -52,8 +52,10 @@ static int failed(struct walking *w, const char *path, int error)
 
 	if (!full)
 		return -ENOMEM;
-	if (error == -ENOENT) /* it is gone: nothing to keep */
+	if (error == -ENOENT) {
+		w->walk->vanished++;
 		return 0;
+	}
 	if (w->walk->failed++ < SAID_MAX)
 		pme_log_incomplete(w->log, full, "cannot be looked at: %s", strerror(-error));
 	return 0;

@@ -23,7 +23,8 @@ struct pme_walk {
 	uint64_t symlinks; /* counts of what was left out */
 	uint64_t special;  /* devices, fifos, sockets */
 	uint64_t mounts;
-	uint64_t failed; /* directories and names that could not be looked at: said */
+	uint64_t failed;   /* directories and names that could not be looked at: said */
+	uint64_t vanished; /* that were there a moment before: gone, or called otherwise by now */
 };
 
 /*
