@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdarg.h>
@@ -419,4 +420,12 @@ int pme_os_enter_mount(const struct pme_os *os, const char *target)
 	if (fd < 0)
 		fd = open_tree(os->root, path, flags);
 	return fd < 0 ? -errno : fd;
+}
+
+bool pme_os_leaves_set_id(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	return syscall(SYS_capget, &header, data) == 0 && data[0].effective & (1U << CAP_FSETID);
 }

@@ -142,4 +142,7 @@ int pme_os_open_handle(int mount, struct file_handle *handle, int flags);
  */
 int pme_os_enter_mount(const struct pme_os *os, const char *target);
 
+/* Do writes of this process leave set-id bits alone (CAP_FSETID)? */
+bool pme_os_leaves_set_id(void);
+
 #endif

@@ -4,8 +4,8 @@
  * repair-work.h.
  *
  * The surprise: security.capability goes with every write to a file, and set-id bits with those of
- * unprivileged ones, whatever descriptor it is; they are put back.  All times stay by themselves
- * (remap.h).
+ * unprivileged ones (without CAP_FSETID), whatever descriptor it is; they are put back.  All times
+ * stay by themselves (remap.h).
  */
 #include <fcntl.h>
 #include <string.h>
@@ -74,7 +74,7 @@ static int restore_attributes(struct pme_work *work, size_t i, int fd)
 	int r = pme_os_fstat(fd, &st);
 
 	if (r == 0 && (st.st_mode & 07777) == (t->mode & 01777) && t->mode & 06000 &&
-	    fchmod(fd, t->mode) < 0)
+	    !pme_os_leaves_set_id() && fchmod(fd, t->mode) < 0)
 		r = -errno;
 	if (r == 0)
 		r = read_caps(fd, &caps, &caps_len);
@@ -87,14 +87,26 @@ static int restore_attributes(struct pme_work *work, size_t i, int fd)
 
 /* ---- XFS_IOC_COMMIT_RANGE ---- */
 
-/* When it was changed last: later changes are of others, since ours do not show. */
+/*
+ * When it was changed last: later changes are of others, since ours do not show.  And what its
+ * attributes are right before the switch: set-id bits and capabilities that a write of somebody
+ * else has taken away since they were saved must not come back.  Who resumes cannot tell his writes
+ * from ours, and has only what was saved.
+ */
 static int sample(struct pme_work *work, size_t i, int fd)
 {
+	struct pme_work_target *t = &work->targets[i];
 	struct stat st;
-	int r = pme_os_fstat(fd, &st);
+	int r;
 
+	if (work->prove) {
+		free(t->caps);
+		t->caps = NULL;
+		return pme_work_save_attributes(work, i, fd);
+	}
+	r = pme_os_fstat(fd, &st);
 	if (r == 0)
-		work->targets[i].ctime = ctime_of(&st);
+		t->ctime = ctime_of(&st);
 	return r;
 }
 
@@ -160,8 +172,10 @@ static int commit_all(struct pme_work *work, size_t i, struct pme_remap *remap)
 	deadline.tv_sec += TRY_SECONDS;
 	while (any) {
 		r = commit_once(work, i, remap, &any);
-		if (r == 0 && any)
+		if (r == 0 && any) {
 			work->kept = work->switched = true;
+			r = restore_attributes(work, i, remap->to);
+		}
 		if (r < 0 && (r != -EBUSY || is_past(&deadline)))
 			return r;
 	}
@@ -187,7 +201,7 @@ static int commit_target(struct pme_work *work, size_t i)
 		r = from < 0 ? from
 			     : commit_all(work, i, &(struct pme_remap){.from = from, .to = to});
 	}
-	if (r == 0)
+	if (r == 0 && !work->prove) /* of an earlier run's commit; those of this one are back */
 		r = restore_attributes(work, i, to);
 	if (r == -EBUSY || r == -ESTALE)
 		pme_work_fail(work, r, "%s: somebody writes it", t->path);
