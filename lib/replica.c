@@ -207,6 +207,18 @@ static int do_blocks(struct writing *w, enum fate fate, uint64_t block, size_t c
 	return -EINVAL;
 }
 
+/* What is not written reads as zeros: a file of holes costs nothing, however long it is. */
+static int write_sums(struct writing *w, uint64_t page)
+{
+	const struct pme_saved *base = w->job->base;
+	static const struct pme_digest none[PER_PAGE];
+
+	if (!(w->cloned && page < base->manifest->n_pages) &&
+	    memcmp(w->new, none, sizeof(w->new)) == 0)
+		return 0;
+	return write_at(w->sums, w->new, sizeof(w->new), page * PME_MANIFEST_PAGE);
+}
+
 static int write_page(struct writing *w, uint64_t page, size_t count)
 {
 	const struct pme_saved *base = w->job->base;
@@ -230,7 +242,7 @@ static int write_page(struct writing *w, uint64_t page, size_t count)
 		i += run;
 	}
 	w->job->manifest->pages[page] = pme_digest_of(w->new, sizeof(w->new));
-	return write_at(w->sums, w->new, sizeof(w->new), page * PME_MANIFEST_PAGE);
+	return write_sums(w, page);
 }
 
 static int write_pages(struct writing *w)
