@@ -198,6 +198,23 @@ static int check_part(struct pme_rewrite_run *run, const struct limits *limits)
 	return r < 0 ? r : stopped;
 }
 
+/*
+ * A busy cache grows beyond the size that is told (raid5.c: R5_ALLOC_MORE), perhaps by all that is
+ * read.  To be told its own size makes it give back the oldest of what is more
+ * (raid5_set_cache_size).
+ */
+uint64_t pme_md_trim_stripe_cache(const struct pme_os *os, const char *name)
+{
+	_cleanup_free_ char *text = NULL;
+	uint64_t stripes;
+
+	if (attr(os, name, "stripe_cache_size", &text) < 0 ||
+	    pme_parse_u64(text, strlen(text), &stripes) < 0 ||
+	    set_attr(os, name, "stripe_cache_size", text) < 0)
+		return 0;
+	return stripes;
+}
+
 static int check(struct pme_rewrite_run *run, const struct limits *limits)
 {
 	const struct limits first = first_of(limits);
@@ -205,8 +222,10 @@ static int check(struct pme_rewrite_run *run, const struct limits *limits)
 
 	if (r < 0)
 		return r;
-	if (limits->before.length > 0)
+	if (limits->before.length > 0) {
 		r = check_part(run, &first);
+		pme_md_trim_stripe_cache(run->os, run->rewrite->layer->name);
+	}
 	if (r == 0)
 		r = check_part(run, limits);
 	back = set_back(run, limits);

@@ -11,10 +11,16 @@
 bool pme_md_attr_is(const struct pme_os *os, const char *name, const char *what, const char *value);
 
 /*
+ * What the stripe cache of an array with parity has grown by is given back, the oldest first; the
+ * size that it is to have, in pages of each member.  0: unknown, nothing was done.
+ */
+uint64_t pme_md_trim_stripe_cache(const struct pme_os *os, const char *name);
+
+/*
  * Have md check @before (empty: nothing), and then the window of run->rewrite (@to_end: which
  * reaches the end of the array), recorded in the journal before, and set its limits back, whatever
- * happens.  Sets mismatches.  0 when md came to the end of the window; -EAGAIN when nothing was
- * touched; -errno.
+ * happens; in between the stripe cache is trimmed.  Sets mismatches.  0 when md came to the end of
+ * the window; -EAGAIN when nothing was touched; -errno.
  */
 int pme_md_check(struct pme_rewrite_run *run, struct pme_range before, bool to_end);
 

@@ -26,7 +26,7 @@
 
 #define PAGE 4096ULL
 #define CACHE_PAGES_MAX 4096 /* of a larger cache not all can be displaced in good time */
-#define CACHE_TURNS 4	     /* of which some only make it grow */
+#define CACHE_TURNS 2
 #define LOOKS 10	     /* programs may be writing: look again that often */
 #define LOOK_MSEC 100
 #define PARITY_PAGES_MAX 64 /* bad pages of one member: two errors each, of 256 */
@@ -316,26 +316,6 @@ static int verify(struct pme_rewrite_run *run, const struct pme_legs *legs)
 /* ---- all of it ---- */
 
 /*
- * The pages of each member that the stripe cache of an array with parity has; 0: unknown.
- *
- * A busy cache grows beyond the size that is told (raid5.c: R5_ALLOC_MORE).  To be told its own
- * size makes it give back the oldest of what is more (raid5_set_cache_size).
- */
-static uint64_t trim_stripe_cache(struct pme_rewrite_run *run)
-{
-	static const char path[] = "sys/block/%s/md/stripe_cache_size";
-	const char *name = run->rewrite->layer->name;
-	_cleanup_free_ char *text = NULL;
-	uint64_t stripes;
-
-	if (pme_os_read_line(run->os, &text, path, name) < 0 ||
-	    pme_parse_u64(text, strlen(text), &stripes) < 0 ||
-	    pme_os_write_attr(run->os, text, path, name) < 0)
-		return 0;
-	return stripes;
-}
-
-/*
  * A part of an array with parity that fills its stripe cache, beside the window, where every member
  * can be read: a check writes nothing there.  Empty: there is none.
  */
@@ -351,7 +331,7 @@ static int find_other_part(struct pme_rewrite_run *run, const struct pme_legs *l
 	*ret = part;
 	if (!legs->parity)
 		return 0;
-	stripes = trim_stripe_cache(run);
+	stripes = pme_md_trim_stripe_cache(run->os, run->rewrite->layer->name);
 	if (stripes == 0 || stripes > CACHE_PAGES_MAX)
 		return 0;
 	part.length = pme_rewrite_window((struct pme_range){0, CACHE_TURNS * PAGE * stripes},
