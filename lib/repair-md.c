@@ -27,7 +27,7 @@
 #define PAGE 4096ULL
 #define CACHE_PAGES_MAX 4096 /* of a larger cache not all can be displaced in good time */
 #define CACHE_TURNS 2
-#define LOOKS 10	     /* programs may be writing: look again that often */
+#define LOOKS 10 /* programs may be writing: look again that often */
 #define LOOK_MSEC 100
 #define PARITY_PAGES_MAX 64 /* bad pages of one member: two errors each, of 256 */
 
