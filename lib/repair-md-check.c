@@ -17,6 +17,7 @@
 #define POLL_MSEC 20
 #define DEADLINE_MSEC 120000 /* and a second more for each MiB: md's slowest is 1000 KiB/s */
 #define STOP_MSEC 60000
+#define BACK_MSEC 10000
 #define SECT_PER_MIB ((1U << 20) / PME_SECTOR)
 
 static int attr(const struct pme_os *os, const char *name, const char *what, char **ret)
@@ -166,8 +167,14 @@ static bool are_back(const struct pme_os *os, const char *name, const struct lim
 static int set_back(struct pme_rewrite_run *run, const struct limits *limits)
 {
 	const char *name = run->rewrite->layer->name;
+	uint64_t deadline = now_msec() + BACK_MSEC;
 	int r = set_limits(run->os, name, limits->min, limits->max);
 
+	/* a check that has just ended may hold them a moment longer */
+	while (r == -EBUSY && now_msec() < deadline) {
+		pme_rewrite_pause(run, POLL_MSEC);
+		r = set_limits(run->os, name, limits->min, limits->max);
+	}
 	if (r == 0 || are_back(run->os, name, limits))
 		return 0;
 	pme_log_add(run->log, PME_ERROR, name,
