@@ -210,16 +210,12 @@ static int check_part(struct pme_rewrite_run *run, const struct limits *limits)
  * read.  To be told its own size makes it give back the oldest of what is more
  * (raid5_set_cache_size).
  */
-uint64_t pme_md_trim_stripe_cache(const struct pme_os *os, const char *name)
+static void trim_stripe_cache(const struct pme_os *os, const char *name)
 {
 	_cleanup_free_ char *text = NULL;
-	uint64_t stripes;
 
-	if (attr(os, name, "stripe_cache_size", &text) < 0 ||
-	    pme_parse_u64(text, strlen(text), &stripes) < 0 ||
-	    set_attr(os, name, "stripe_cache_size", text) < 0)
-		return 0;
-	return stripes;
+	if (attr(os, name, "stripe_cache_size", &text) == 0)
+		set_attr(os, name, "stripe_cache_size", text);
 }
 
 static int check(struct pme_rewrite_run *run, const struct limits *limits)
@@ -231,7 +227,7 @@ static int check(struct pme_rewrite_run *run, const struct limits *limits)
 		return r;
 	if (limits->before.length > 0) {
 		r = check_part(run, &first);
-		pme_md_trim_stripe_cache(run->os, run->rewrite->layer->name);
+		trim_stripe_cache(run->os, run->rewrite->layer->name);
 	}
 	if (r == 0)
 		r = check_part(run, limits);

@@ -11,12 +11,6 @@
 bool pme_md_attr_is(const struct pme_os *os, const char *name, const char *what, const char *value);
 
 /*
- * What the stripe cache of an array with parity has grown by is given back, the oldest first; the
- * size that it is to have, in pages of each member.  0: unknown, nothing was done.
- */
-uint64_t pme_md_trim_stripe_cache(const struct pme_os *os, const char *name);
-
-/*
  * Have md check @before (empty: nothing), and then the window of run->rewrite (@to_end: which
  * reaches the end of the array), recorded in the journal before, and set its limits back, whatever
  * happens; in between the stripe cache is trimmed.  Sets mismatches.  0 when md came to the end of

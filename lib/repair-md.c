@@ -25,9 +25,8 @@
 #include "repair-md-legs.h"
 
 #define PAGE 4096ULL
-#define CACHE_PAGES_MAX 4096 /* of a larger cache not all can be displaced in good time */
-#define CACHE_TURNS 2
-#define LOOKS 10 /* programs may be writing: look again that often */
+#define CACHE_PAGES_MAX 8192 /* of a larger cache not all can be displaced in good time */
+#define LOOKS 10	     /* programs may be writing: look again that often */
 #define LOOK_MSEC 100
 #define PARITY_PAGES_MAX 64 /* bad pages of one member: two errors each, of 256 */
 
@@ -329,13 +328,12 @@ static int find_other_part(struct pme_rewrite_run *run, const struct pme_legs *l
 	int r;
 
 	*ret = part;
-	if (!legs->parity)
+	if (!legs->parity ||
+	    pme_os_read_u64(run->os, &stripes, "sys/block/%s/md/stripe_cache_size",
+			    run->rewrite->layer->name) < 0 ||
+	    stripes > CACHE_PAGES_MAX)
 		return 0;
-	stripes = pme_md_trim_stripe_cache(run->os, run->rewrite->layer->name);
-	if (stripes == 0 || stripes > CACHE_PAGES_MAX)
-		return 0;
-	part.length = pme_rewrite_window((struct pme_range){0, CACHE_TURNS * PAGE * stripes},
-					 legs->geo.chunk)
+	part.length = pme_rewrite_window((struct pme_range){0, 2 * PAGE * stripes}, legs->geo.chunk)
 			      .length;
 	if (part.length <= window.start)
 		part.start = (window.start - part.length) / legs->geo.chunk * legs->geo.chunk;
