@@ -184,10 +184,11 @@ static void give_way(struct pmed_job *job)
 		 pmed_job_name(job->kind), job->place->name);
 }
 
-/* It may have ended by itself, in time. */
+/* It may have ended by itself, in time; or not have begun yet. */
 static bool gave_way(const struct pmed_job *job, const struct pmed_result *result)
 {
-	return job->gives_way && result->signal == SIGKILL && !result->timed_out;
+	return job->gives_way && !result->timed_out &&
+	       (result->signal == SIGKILL || result->error == -ECANCELED);
 }
 
 static void end(struct pmed_job *job, const struct pmed_result *result)

@@ -178,8 +178,9 @@ static bool has_begun(const struct pmed_process *process)
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
 {
-	static const struct pmed_end never_began = {.error = -ETIMEDOUT, .exit_code = -1};
 	struct pmed_process *process = arg;
+	struct pmed_end never_began = {
+		.error = process->result.timed_out ? -ETIMEDOUT : -ECANCELED, .exit_code = -1};
 
 	if (process->has_ended) {
 		finish(process);
@@ -241,6 +242,8 @@ static int on_report(sd_event_source *source, int fd, uint32_t events, void *arg
 		note_end(process, &report.end);
 	} else if (r == 0 && process->pidfd < 0) {
 		process->pidfd = pidfd;
+		if (process->killed) /* a moment ago: it was said to have never begun */
+			r = set_timer(process, STUCK_USEC);
 	} else {
 		pme_close_fd(&pidfd);
 		lose(process, r < 0 ? r : -EPROTO);

@@ -17,7 +17,8 @@
 #include "base.h"
 
 struct pmed_result {
-	int error;	/* it could not be started, or nobody knows how it ended: -errno; else 0 */
+	int error;	/* it could not be started, or nobody knows how it ended: -errno; -ECANCELED:
+			   killed before it began; else 0 */
 	int exit_code;	/* of exit(2), or -1 */
 	int signal;	/* that ended it, or 0 */
 	bool timed_out; /* the deadline passed */

@@ -309,6 +309,47 @@ static void test_stuck(void **state)
 	assert_int_equal(seen.done, 1);
 }
 
+/* Killed when nobody knows here that it began: it does not hang. */
+static void test_killed_as_it_begins(void **state)
+{
+	struct world *w = *state;
+	struct seen seen;
+	_cleanup_free_ char *script = pme_printf("echo $$ >%s/pid.new; mv %s/pid.new %s/pid;"
+						 "exec sleep 1000",
+						 w->tree.path, w->tree.path, w->tree.path);
+	struct pmed_process_args args = worker(w, &seen, script);
+	_cleanup_free_ char *pid = NULL;
+	struct pmed_process *process;
+
+	assert_int_equal(pmed_process_start(w->loop, &args, &process), 0);
+	while (pme_os_read_line(&w->tree.os, &pid, "pid") < 0)
+		usleep(10000);
+	*spare = true; /* it takes a while to end */
+	pmed_process_kill(process);
+	for (unsigned int i = 0; i < 20 && !seen.done; i++)
+		assert_true(sd_event_run(w->loop, 10000) >= 0);
+	__real_kill((pid_t)strtoul(pid, NULL, 10), SIGKILL);
+	await_done(w, &seen);
+	assert_false(seen.result.stuck);
+	assert_true(seen.result.signal == SIGKILL || seen.result.error == -ECANCELED);
+}
+
+static void test_killed_before_it_begins(void **state)
+{
+	struct world *w = *state;
+	struct seen seen;
+	struct pmed_process_args args = worker(w, &seen, "exit 0");
+	struct pmed_process *process;
+
+	assert_int_equal(kill(w->launcher, SIGSTOP), 0);
+	assert_int_equal(pmed_process_start(w->loop, &args, &process), 0);
+	pmed_process_kill(process);
+	await_done(w, &seen);
+	kill(w->launcher, SIGCONT);
+	assert_int_equal(seen.result.error, -ECANCELED);
+	assert_false(seen.result.timed_out || seen.result.stuck);
+}
+
 static void test_cannot_execute(void **state)
 {
 	struct world *w = *state;
@@ -462,6 +503,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_guard_lives_on, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_forgotten, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_stuck, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_killed_as_it_begins, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_killed_before_it_begins, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_cannot_execute, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_launcher_dies, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_launcher_hangs, set_up, tear_down),
