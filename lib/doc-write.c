@@ -3,41 +3,56 @@
  * A JSON value as text (RFC 8259), indented.
  *
  * json-c has a writer, which builds the text in memory and, when there is none left, goes on with
- * a part of it missing.  This one needs no memory, so that a document is printed whole or not.
+ * a part of it missing.  This one needs no memory, so that a document is printed whole or not.  A
+ * stream that one thread writes is not locked for each byte.
  */
 #include <inttypes.h>
 
 #include "doc.h"
 
+/* What stands for @c in a string; NULL: itself. */
+static const char *escape(unsigned char c, char buf[8])
+{
+	if (c == '\n')
+		return "\\n";
+	if (c >= 0x20 && c != '"' && c != '\\')
+		return NULL;
+	snprintf(buf, 8, c < 0x20 ? "\\u%04x" : "\\%c", c);
+	return buf;
+}
+
 static void write_string(struct json_object *value, FILE *out)
 {
 	const char *text = json_object_get_string(value);
-	int len = json_object_get_string_len(value);
+	size_t len = (size_t)json_object_get_string_len(value), written = 0;
 
-	putc('"', out);
-	for (int i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
+	putc_unlocked('"', out);
+	for (size_t i = 0; i < len; i++) {
+		char buf[8];
+		const char *instead = escape((unsigned char)text[i], buf);
 
-		if (c == '\n')
-			fputs("\\n", out);
-		else if (c < 0x20)
-			fprintf(out, "\\u%04x", c);
-		else if (c == '"' || c == '\\')
-			fprintf(out, "\\%c", c);
-		else
-			putc(c, out);
+		if (!instead)
+			continue;
+		fwrite_unlocked(text + written, 1, i - written, out);
+		fputs_unlocked(instead, out);
+		written = i + 1;
 	}
-	putc('"', out);
+	fwrite_unlocked(text + written, 1, len - written, out);
+	putc_unlocked('"', out);
 }
 
 static void write_key(const char *key, FILE *out)
 {
-	fprintf(out, "\"%s\": ", key); /* our own words: nothing to escape */
+	putc_unlocked('"', out);
+	fputs_unlocked(key, out); /* our own words: nothing to escape */
+	fputs_unlocked("\": ", out);
 }
 
 static void write_line_start(int depth, FILE *out)
 {
-	fprintf(out, "\n%*s", 2 * depth, "");
+	putc_unlocked('\n', out);
+	for (int i = 0; i < depth; i++)
+		fputs_unlocked("  ", out);
 }
 
 static void write_value(struct json_object *value, int depth, FILE *out);
@@ -46,10 +61,10 @@ static void write_object(struct json_object *value, int depth, FILE *out)
 {
 	const char *separator = "";
 
-	putc('{', out);
+	putc_unlocked('{', out);
 	json_object_object_foreach(value, key, member)
 	{
-		fputs(separator, out);
+		fputs_unlocked(separator, out);
 		write_line_start(depth + 1, out);
 		write_key(key, out);
 		write_value(member, depth + 1, out);
@@ -57,22 +72,22 @@ static void write_object(struct json_object *value, int depth, FILE *out)
 	}
 	if (json_object_object_length(value) > 0)
 		write_line_start(depth, out);
-	putc('}', out);
+	putc_unlocked('}', out);
 }
 
 static void write_array(struct json_object *value, int depth, FILE *out)
 {
 	size_t count = pme_json_count(value);
 
-	putc('[', out);
+	putc_unlocked('[', out);
 	for (size_t i = 0; i < count; i++) {
-		fputs(i ? "," : "", out);
+		fputs_unlocked(i ? "," : "", out);
 		write_line_start(depth + 1, out);
 		write_value(pme_json_at(value, i), depth + 1, out);
 	}
 	if (count > 0)
 		write_line_start(depth, out);
-	putc(']', out);
+	putc_unlocked(']', out);
 }
 
 /* json-c keeps numbers as signed or unsigned, and saturates: a negative one is 0 as unsigned. */
@@ -91,10 +106,10 @@ static void write_value(struct json_object *value, int depth, FILE *out)
 	switch (json_object_get_type(value)) {
 	case json_type_null:
 	case json_type_double: /* no document has one */
-		fputs("null", out);
+		fputs_unlocked("null", out);
 		break;
 	case json_type_boolean:
-		fputs(json_object_get_boolean(value) ? "true" : "false", out);
+		fputs_unlocked(json_object_get_boolean(value) ? "true" : "false", out);
 		break;
 	case json_type_int:
 		write_int(value, out);
@@ -114,6 +129,6 @@ static void write_value(struct json_object *value, int depth, FILE *out)
 int pme_json_write(struct json_object *value, FILE *out)
 {
 	write_value(value, 0, out);
-	putc('\n', out);
+	putc_unlocked('\n', out);
 	return fflush(out) != 0 || ferror(out) ? -EIO : 0;
 }
