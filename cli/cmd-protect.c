@@ -99,6 +99,7 @@ static struct json_object *share_json(const struct pme_share *share)
 	pme_json_number(object, "repairable_bytes", share->repairable_bytes);
 	pme_json_number(object, "checkpoint_files", share->checkpoint_files);
 	pme_json_number(object, "unkept_files", share->unkept_files);
+	pme_json_number(object, "damaged_files", share->damaged_files);
 	return object;
 }
 

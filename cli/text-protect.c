@@ -69,6 +69,7 @@ static void share_text(struct json_object *share)
 	text_bytes(number(share, "bytes"));
 	printf(" in %llu files", number(share, "files"));
 	count_text(share, "unkept_files", "of them not kept yet");
+	count_text(share, "damaged_files", "with a damaged copy, until the next sync");
 	printf("\n");
 }
 

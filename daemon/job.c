@@ -18,7 +18,7 @@
 #include "workers.h"
 
 /* A big answer was taken apart: what it needed goes back to the system. */
-#define TRIM_SIZE ((size_t)1 << 20)
+#define TRIM_SIZE ((size_t)1 << 18)
 
 static const struct kind {
 	const char *name, *command, *format;

@@ -17,6 +17,7 @@
 
 /* What may wait: some ten thousand events. */
 #define PENDING_MAX (8U << 20)
+#define PENDING_SPARE (64U << 10) /* room that is kept for the next ones */
 #define USEC_PER_MS 1000ULL
 #define RETRY_FIRST (1000 * USEC_PER_MS)
 #define RETRY_MOST (300000 * USEC_PER_MS)
@@ -263,6 +264,10 @@ static void kick(struct pmed_keeper *keeper)
 	}
 	keeper->busy = true;
 	keeper->len = 0;
+	if (keeper->alloc > PENDING_SPARE) {
+		free(pme_take_ptr(keeper->pending));
+		keeper->alloc = 0;
+	}
 	keeper->behind = keeper->expire = keeper->damaged = false;
 }
 

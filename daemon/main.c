@@ -26,6 +26,8 @@
 #define LOCK_FILE "run/pmemctl/pmemctld.lock"
 #define RUN_DIR "run/pmemctl"
 #define END_MS 300 /* for workers to die */
+#define ARENAS 2   /* of malloc */
+#define HEAP_SPARE 131072
 
 #ifndef PMEMCTL_PATH
 #define PMEMCTL_PATH "/usr/bin/pmemctl"
@@ -288,11 +290,21 @@ static int watch_machine(struct pmed *d)
 	return r;
 }
 
+/* Large answers come and go for months: their memory is given back, and is not in one piece per
+ * thread.  (Without this malloc keeps more, the larger what was freed.) */
+static void bound_memory(void)
+{
+	mallopt(M_ARENA_MAX, ARENAS);
+	mallopt(M_MMAP_THRESHOLD, HEAP_SPARE);
+	mallopt(M_TRIM_THRESHOLD, HEAP_SPARE);
+}
+
 int main(int argc, char **argv)
 {
 	struct pmed d = {.program = PMEMCTL_PATH, .os = {.root = -1}};
 	int option;
 
+	bound_memory();
 	while ((option = getopt_long(argc, argv, "hV", options, NULL)) >= 0) {
 		switch (option) {
 		case 'h':

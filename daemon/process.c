@@ -179,8 +179,8 @@ static bool has_begun(const struct pmed_process *process)
 static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct pmed_process *process = arg;
-	struct pmed_end never_began = {
-		.error = process->result.timed_out ? -ETIMEDOUT : -ECANCELED, .exit_code = -1};
+	struct pmed_end never_began = {.error = process->result.timed_out ? -ETIMEDOUT : -ECANCELED,
+				       .exit_code = -1};
 
 	if (process->has_ended) {
 		finish(process);

@@ -252,6 +252,7 @@ static int see(struct pmed_turn *turn, struct json_object *doc, struct json_obje
 	if (device) {
 		device->list = "unreadable";
 		device->doubtful = true;
+		device->last_seen = turn->now;
 		return 0;
 	}
 	/* Two of one identity (a copy of a namespace, say): the second one has its name, too, and

@@ -6,7 +6,6 @@
 #include "state-facts.h"
 
 #include <string.h>
-#include <xxhash.h>
 
 /* Adds the names in @paths, with @verdict; @alloc grows. */
 static int add_paths(struct json_object *paths, enum pme_verdict verdict, struct pmed_names *names)
@@ -84,6 +83,13 @@ void pmed_names_done(struct pmed_names *names)
 {
 	free(names->items);
 	*names = (struct pmed_names){0};
+}
+
+XXH128_hash_t pmed_name_hash(const struct pmed_name *name)
+{
+	XXH128_hash_t hash = XXH3_128bits(name->path, strlen(name->path));
+
+	return name->raw ? XXH3_128bits_withSeed(name->raw, strlen(name->raw), hash.low64) : hash;
 }
 
 static void mix(XXH64_state_t *hash, const char *text)

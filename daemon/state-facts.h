@@ -6,6 +6,8 @@
 #ifndef PMED_STATE_FACTS_H
 #define PMED_STATE_FACTS_H
 
+#include <xxhash.h>
+
 #include "state-private.h"
 
 /* Names of files that lose something; borrowed from the finding. */
@@ -22,6 +24,8 @@ int pmed_names_of(struct json_object *finding, struct pmed_names *names);
 /* By name, each once, with its worst verdict. */
 void pmed_names_sort(struct pmed_names *names);
 void pmed_names_done(struct pmed_names *names);
+/* Of the name itself, without the verdict: names may be counted by it. */
+XXH128_hash_t pmed_name_hash(const struct pmed_name *name);
 
 /* A number that changes with its verdict and what it meets, and how many names it meets. */
 int pmed_facts(struct json_object *finding, uint64_t *ret_digest, uint64_t *ret_files);

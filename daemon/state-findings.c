@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Findings of the devices of one scan: which are new, changed, gone.
- *
- * The surprise: what is not in a list is not gone for that.  A list may be cut off, full, or not
- * readable; so a finding is gone when every list that said so was read whole and says so no more.
- * And the same bad bytes can come back as other ranges, when the kernel merges or splits entries,
- * or on another device: those of a disk are the region's while the disk is disabled.  Then the old
- * finding is gone, but nobody is told that its bytes are good; nor that those of the region are
- * new.
+ * Findings of the devices of one scan: which are new, changed, gone (state-gone.c).
  */
 #include "state-facts.h"
 
 #include <string.h>
+
+struct hashes {
+	XXH128_hash_t *items;
+	size_t count, alloc;
+};
 
 void pmed_finding_done(struct pmed_finding *finding)
 {
@@ -28,24 +26,6 @@ struct pmed_finding *pmed_finding_find(const struct pmed_device *device, const c
 	return NULL;
 }
 
-static bool address_of(struct json_object *json, struct pme_range range, uint64_t *ret)
-{
-	struct json_object *address = pme_json_get(json, "physical_address");
-	uint64_t end;
-
-	if (!json_object_is_type(address, json_type_int) || json_object_get_int64(address) < 0)
-		return false;
-	*ret = json_object_get_uint64(address);
-	return pme_add(*ret, range.length, &end) == 0;
-}
-
-static struct pme_range range_of(struct json_object *json)
-{
-	struct json_object *range = pme_json_get(json, "range");
-
-	return (struct pme_range){pmed_number(range, "start"), pmed_number(range, "length")};
-}
-
 /* @json is checked. */
 int pmed_finding_set(struct pmed_finding *finding, struct json_object *json)
 {
@@ -60,8 +40,8 @@ int pmed_finding_set(struct pmed_finding *finding, struct json_object *json)
 		return -ENOMEM;
 	}
 	finding->id = id;
-	finding->range = range_of(json);
-	finding->has_address = address_of(json, finding->range, &finding->address);
+	finding->range = pmed_range_of(json);
+	finding->has_address = pmed_address_of(json, finding->range, &finding->address);
 	finding->verdict = pmed_verdict(pmed_text(json, "verdict"));
 	finding->known_by = pmed_known_by(json);
 	finding->digest = digest;
@@ -117,22 +97,41 @@ void pmed_finding_is(struct pmed_turn *turn, const struct pmed_device *device,
 	pmed_change(turn, "findings", row);
 }
 
-int pmed_findings_count_files(struct pmed_device *device)
+/* Add the names of one finding, by their hashes. */
+static int add_names(const struct pmed_finding *finding, struct hashes *hashes)
 {
 	_cleanup_(pmed_names_done) struct pmed_names names = {0};
-	_cleanup_free_ struct json_object **jsons = calloc(device->n_findings + 1, sizeof(*jsons));
-	int r = jsons ? 0 : -ENOMEM;
+	struct json_object *json = pmed_finding_json(finding);
+	int r = json ? pmed_names_of(json, &names) : -ENOMEM;
 
-	for (size_t i = 0; r == 0 && i < device->n_findings; i++) {
-		jsons[i] = pmed_finding_json(&device->findings[i]);
-		r = jsons[i] ? pmed_names_of(jsons[i], &names) : -ENOMEM;
+	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		r = pme_grow(&hashes->items, &hashes->alloc, hashes->count, sizeof(*hashes->items));
+		if (r == 0)
+			hashes->items[hashes->count++] = pmed_name_hash(&names.items[i]);
 	}
-	if (r == 0) {
-		pmed_names_sort(&names);
-		device->files = names.count;
-	}
-	for (size_t i = 0; jsons && i < device->n_findings; i++)
-		json_object_put(jsons[i]);
+	json_object_put(json);
+	return r;
+}
+
+static int compare_hashes(const void *a, const void *b)
+{
+	return XXH128_cmp(a, b);
+}
+
+int pmed_findings_count_files(struct pmed_device *device)
+{
+	struct hashes hashes = {0};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < device->n_findings; i++)
+		r = add_names(&device->findings[i], &hashes);
+	if (hashes.count > 1)
+		qsort(hashes.items, hashes.count, sizeof(*hashes.items), compare_hashes);
+	if (r == 0)
+		device->files = hashes.count > 0;
+	for (size_t i = 1; r == 0 && i < hashes.count; i++)
+		device->files += !XXH128_isEqual(hashes.items[i - 1], hashes.items[i]);
+	free(hashes.items);
 	return r;
 }
 
@@ -162,130 +161,6 @@ static int see_finding(struct pmed_device *device, struct json_object *json, int
 	finding->last_seen = now;
 	finding->fresh = json;
 	return 0;
-}
-
-static bool is_complete(const char *list)
-{
-	return list && strcmp(list, "complete") == 0;
-}
-
-/* Did every list that had it say whole that it has it no more? */
-static bool is_taken_back(const struct pmed_device *device, const struct pmed_finding *finding)
-{
-	bool none = device->list && strcmp(device->list, "none") == 0;
-	bool region = is_complete(device->region_list);
-
-	if (none)
-		return region;
-	if ((finding->known_by & PMED_BY_REGION) && !region)
-		return false;
-	return is_complete(device->list) || finding->known_by == PMED_BY_REGION;
-}
-
-/* Bytes of @finding that are neither in @own, by place, nor in @physical, by address. */
-static int bytes_beside(const struct pmed_finding *finding, const struct pme_range_list *own,
-			const struct pme_range_list *physical, uint64_t *ret)
-{
-	_cleanup_(pme_range_list_done) struct pme_range_list rest = {0}, left = {0};
-	int r = pme_range_list_subtract(finding->range, own, &rest);
-
-	for (size_t i = 0; r >= 0 && i < rest.count; i++) {
-		struct pme_range piece = rest.items[i];
-
-		if (!finding->has_address) {
-			r = pme_range_list_add(&left, piece.start, piece.length);
-			continue;
-		}
-		piece.start = finding->address + (piece.start - finding->range.start);
-		r = pme_range_list_subtract(piece, physical, &left);
-	}
-	*ret = pme_range_list_bytes(&left);
-	return r < 0 ? r : 0;
-}
-
-/* Physical addresses of all findings of a document, on whatever device. */
-static int addresses_in(struct json_object *findings, struct pme_range_list *ret)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < pme_json_count(findings); i++) {
-		struct pme_range range = range_of(pme_json_at(findings, i));
-		uint64_t address;
-
-		if (address_of(pme_json_at(findings, i), range, &address))
-			r = pme_range_list_add(ret, address, range.length);
-	}
-	pme_range_list_normalize(ret);
-	return r;
-}
-
-/* The same of the findings of devices of @region that the document does not have. */
-static int addresses_away(const struct pmed_state *state, const char *region,
-			  struct pme_range_list *ret)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < state->n_devices; i++) {
-		const struct pmed_device *device = state->devices[i];
-		const char *of = pmed_device_region(device);
-
-		if (device->list || !of || strcmp(of, region) != 0)
-			continue;
-		for (size_t f = 0; r == 0 && f < device->n_findings; f++)
-			if (device->findings[f].has_address)
-				r = pme_range_list_add(ret, device->findings[f].address,
-						       device->findings[f].range.length);
-	}
-	pme_range_list_normalize(ret);
-	return r;
-}
-
-static int mark_gone(struct pmed_device *device, const struct pme_range_list *bad)
-{
-	_cleanup_(pme_range_list_done) struct pme_range_list own = {0};
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < device->n_findings; i++)
-		if (device->findings[i].fresh)
-			r = pme_range_list_add(&own, device->findings[i].range.start,
-					       device->findings[i].range.length);
-	pme_range_list_normalize(&own);
-	for (size_t i = 0; r == 0 && i < device->n_findings; i++) {
-		struct pmed_finding *finding = &device->findings[i];
-		uint64_t good;
-
-		if (finding->fresh || !is_taken_back(device, finding))
-			continue;
-		finding->mark = PMED_GONE;
-		r = bytes_beside(finding, &own, bad, &good);
-		finding->bytes = good == 0			? PMED_STILL_BAD
-				 : good < finding->range.length ? PMED_PARTLY_BAD
-								: PMED_PLAIN;
-	}
-	return r;
-}
-
-/* New on a region, but people were told of these bytes when their disk was there. */
-static int mark_known(const struct pmed_state *state, struct pmed_device *device)
-{
-	static const struct pme_range_list none = {0};
-	_cleanup_(pme_range_list_done) struct pme_range_list away = {0};
-	const char *region = pmed_device_region(device);
-	int r;
-
-	if (!region || strcmp(region, pmed_device_name(device)) != 0)
-		return 0;
-	r = addresses_away(state, region, &away);
-	for (size_t i = 0; r == 0 && i < device->n_findings; i++) {
-		uint64_t news;
-
-		if (device->findings[i].mark != PMED_ADDED)
-			continue;
-		r = bytes_beside(&device->findings[i], &none, &away, &news);
-		if (r == 0 && news == 0)
-			device->findings[i].bytes = PMED_KNOWN_AWAY;
-	}
-	return r;
 }
 
 static int tell_marked(struct pmed_turn *turn, struct pmed_device *device, int mark, int bytes,
@@ -371,9 +246,9 @@ static int scan_device(struct pmed_turn *turn, struct pmed_device *device, struc
 			r = see_finding(device, json, turn->now);
 	}
 	if (r == 0)
-		r = mark_gone(device, bad);
+		r = pmed_mark_gone(turn->state, device, findings, bad);
 	if (r == 0)
-		r = mark_known(turn->state, device);
+		r = pmed_mark_known(turn->state, device);
 	if (r == 0)
 		r = tell_all(turn, device);
 	quiet = is_quiet(device);
@@ -399,7 +274,7 @@ int pmed_state_scanned(struct pmed_state *state, const char *region, struct json
 	if (!pmed_is_document(doc, "pmemctl.scan") || !pmed_devices_ok(devices) ||
 	    !pmed_findings_ok(pmed_array(doc, "findings"), devices))
 		return -EINVAL;
-	r = addresses_in(pmed_array(doc, "findings"), &bad);
+	r = pmed_addresses_in(pmed_array(doc, "findings"), &bad);
 	if (r == 0)
 		r = pmed_devices_seen(&turn, doc);
 	for (size_t i = 0; r == 0 && i < state->n_devices; i++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Devices that are gone: an idle one is forgotten at once; one with findings, or that something
- * stood on, when it was not seen for as long as history is kept.
+ * stood on, when it was not seen for as long as history is kept.  So is one of which it is never
+ * certain that it is gone.
  *
  * The surprise: a namespace that is destroyed, or whose mode is changed, is never said to be: it is
  * only not there any more, as if its DIMM had been pulled.  Without an end, its incidents would be
@@ -11,8 +12,9 @@
 
 #include <string.h>
 
-/* With a limit for those that are changed all the time. */
+/* With limits for those that are changed all the time, and for what is known of them. */
 #define GONE_MAX 512
+#define GONE_FINDINGS_MAX 16384
 #define USEC_PER_HOUR 3600000000LL
 
 static struct pmed_incident *offline_of(const struct pmed_state *state,
@@ -81,22 +83,34 @@ static int tell_forgotten(struct pmed_turn *turn, struct pmed_device *device)
 	return pmed_coverage_moot(turn, device);
 }
 
-/* The one of those with open matters that is gone for longest; NULL: none is. */
-static struct pmed_device *oldest(const struct pmed_state *state, size_t *ret_count)
-{
-	struct pmed_device *first = NULL;
+/* Those with open matters that are not seen. */
+struct gone {
+	struct pmed_device *oldest; /* NULL: there are none */
+	size_t count, findings;
+};
 
-	*ret_count = 0;
+static struct gone find_gone(const struct pmed_turn *turn)
+{
+	const struct pmed_state *state = turn->state;
+	struct gone gone = {0};
+
 	for (size_t i = 0; i < state->n_devices; i++) {
 		struct pmed_device *device = state->devices[i];
 
-		if (device->present)
+		if (device->present && device->last_seen == turn->now)
 			continue;
-		++*ret_count;
-		if (!first || gone_since(state, device) < gone_since(state, first))
-			first = device;
+		gone.count++;
+		gone.findings += device->n_findings;
+		if (!gone.oldest || gone_since(state, device) < gone_since(state, gone.oldest))
+			gone.oldest = device;
 	}
-	return first;
+	return gone;
+}
+
+/* One device is kept, whatever it has. */
+static bool are_too_many(const struct gone *gone)
+{
+	return gone->count > GONE_MAX || (gone->count > 1 && gone->findings > GONE_FINDINGS_MAX);
 }
 
 static void forget(struct pmed_state *state, struct pmed_device *device)
@@ -120,18 +134,19 @@ static bool is_old(const struct pmed_turn *turn, const struct pmed_device *devic
 int pmed_forget(struct pmed_turn *turn)
 {
 	struct pmed_state *state = turn->state;
-	struct pmed_device *device;
-	size_t count = 0;
+	struct gone gone;
 
 	for (size_t i = state->n_devices; i-- > 0;)
 		if (!state->devices[i]->present && is_idle(state, state->devices[i]))
 			forget(state, state->devices[i]);
-	while ((device = oldest(state, &count)) && (count > GONE_MAX || is_old(turn, device))) {
-		int r = tell_forgotten(turn, device);
+	for (gone = find_gone(turn);
+	     gone.oldest && (are_too_many(&gone) || is_old(turn, gone.oldest));
+	     gone = find_gone(turn)) {
+		int r = tell_forgotten(turn, gone.oldest);
 
 		if (r < 0)
 			return r;
-		forget(state, device);
+		forget(state, gone.oldest);
 	}
 	return 0;
 }

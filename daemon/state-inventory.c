@@ -123,13 +123,14 @@ static const char *general_trouble(struct json_object *doc)
 	return NULL;
 }
 
-/* The first message about @name, or NULL. */
+/* The first message about @name that may be why it is not there, or NULL. */
 static struct json_object *message_of(struct json_object *doc, const char *name)
 {
 	struct json_object *messages = pmed_array(doc, "messages");
 
 	for (size_t i = 0; name && i < pme_json_count(messages); i++)
-		if (strcmp(pmed_text(pme_json_at(messages, i), "subject"), name) == 0)
+		if (strcmp(pmed_text(pme_json_at(messages, i), "subject"), name) == 0 &&
+		    strcmp(pmed_text(pme_json_at(messages, i), "severity"), "info") != 0)
 			return pme_json_at(messages, i);
 	return NULL;
 }

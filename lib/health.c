@@ -20,6 +20,17 @@ static void unref_cmd(struct ndctl_cmd **cmd)
 }
 #define _cleanup_cmd_ _cleanup_(unref_cmd)
 
+/*
+ * The kernel carries a command out whatever the firmware says to it, and what a refused one has as
+ * values means nothing (ndctl's util/json-smart.c).
+ */
+static int submit(struct ndctl_cmd *cmd)
+{
+	int r = ndctl_cmd_submit_xlat(cmd);
+
+	return r >= 0 && ndctl_cmd_get_firmware_status(cmd) != 0 ? -EREMOTEIO : r;
+}
+
 /* A value, or null when its bit is not set. */
 static void add(struct json_object *object, const char *key, unsigned int flags, unsigned int bit,
 		unsigned int value)
@@ -97,7 +108,7 @@ static struct json_object *thresholds_json(struct ndctl_dimm *dimm)
 {
 	_cleanup_cmd_ struct ndctl_cmd *cmd = ndctl_dimm_cmd_new_smart_threshold(dimm);
 	struct json_object *object = pme_json_object();
-	bool known = cmd && ndctl_cmd_submit(cmd) >= 0;
+	bool known = cmd && submit(cmd) >= 0;
 	unsigned int control = known ? ndctl_cmd_smart_threshold_get_alarm_control(cmd) : 0;
 
 	if (control == UINT_MAX)
@@ -157,10 +168,12 @@ static struct json_object *dimm_json(const struct pme_topo *topo, struct ndctl_d
 	_cleanup_cmd_ struct ndctl_cmd *cmd = ndctl_dimm_cmd_new_smart(dimm);
 	struct json_object *object = pme_json_object();
 	const char *name = ndctl_dimm_get_devname(dimm), *reason = NULL;
-	int r = cmd ? ndctl_cmd_submit(cmd) : -EOPNOTSUPP;
+	int r = cmd ? submit(cmd) : -EOPNOTSUPP;
 
 	if (!cmd)
 		reason = "its firmware has no smart commands";
+	else if (r == -EREMOTEIO)
+		reason = "its firmware refuses the smart command";
 	else if (r < 0)
 		reason = strerror(-r);
 	pme_json_text(object, "name", name);

@@ -232,8 +232,7 @@ static bool is_same_dir(const struct pme_walk *walk, int fd, uint64_t ino)
 {
 	struct stat st;
 
-	return pme_os_stat_at(fd, ".", false, &st) == 0 && st.st_dev == walk->walks->devno &&
-	       st.st_ino == ino;
+	return pme_os_fstat(fd, &st) == 0 && st.st_dev == walk->walks->devno && st.st_ino == ino;
 }
 
 /* Go down into the directory behind @fd, which is taken; walk->path is its path already. */

@@ -18,10 +18,11 @@ struct sharing {
 
 /* The newest version of a file: 1, 0 there is none, -ENOMEM. */
 static int load_newest(const struct sharing *s, const struct pme_sample *sample,
-		       struct pme_saved *ret)
+		       struct pme_saved *ret, bool *ret_damaged)
 {
 	_cleanup_free_ char *name = pme_saved_object_name(sample->inode, sample->generation);
 	_cleanup_close_ int object = name ? pme_saved_dir(s->replica, name, false) : -ENOMEM;
+	const struct pme_os here = {.root = object};
 	_cleanup_free_ uint64_t *versions = NULL;
 	const char *why;
 	size_t count = 0;
@@ -31,13 +32,54 @@ static int load_newest(const struct sharing *s, const struct pme_sample *sample,
 		r = pme_saved_load(object, versions[0], s->checkpoints, ret, &why);
 	if (r == -ENOMEM)
 		return r;
+	*ret_damaged = object >= 0 && pme_os_exists(&here, PME_SAVED_DAMAGED) != 0;
 	ret->sample.devno = sample->devno;
 	return r == 0 && count > 0 && ret->manifest->inode == sample->inode &&
 	       ret->manifest->inode_generation == sample->generation &&
 	       strcmp(ret->manifest->fs_uuid, s->protection->fs_uuid) == 0;
 }
 
-/* Bytes of the open file that the version proves: 0 or -errno. */
+/* A page of digests of a version. */
+struct page {
+	uint64_t number;
+	bool known;
+	struct pme_digest digests[PME_MANIFEST_PER_PAGE];
+};
+
+static bool has_digest(const struct pme_saved *saved, uint64_t block, struct page *page)
+{
+	if (page->number != block / PME_MANIFEST_PER_PAGE) {
+		page->number = block / PME_MANIFEST_PER_PAGE;
+		page->known = pme_manifest_sums(saved->manifest, saved->sums, page->number,
+						page->digests) == 0;
+	}
+	return page->known && !pme_digest_is_none(&page->digests[block % PME_MANIFEST_PER_PAGE]);
+}
+
+/* What the version does not have: blocks that could not be read when it was made, or whose digests
+ * cannot be read now. */
+static int add_lacking(const struct pme_saved *saved, struct pme_range_list *ret)
+{
+	const struct pme_extents *extents = &saved->manifest->extents;
+	struct page page = {.number = UINT64_MAX};
+	int r = 0;
+
+	for (size_t i = 0; i < extents->count; i++) {
+		struct pme_range range = extents->items[i].range;
+		uint64_t block = range.start / PME_MANIFEST_BLOCK;
+
+		if (pme_manifest_is_empty(saved->manifest, range))
+			continue;
+		for (; r == 0 && block * PME_MANIFEST_BLOCK < pme_range_end(range); block++)
+			if (!has_digest(saved, block, &page))
+				r = pme_range_list_add(ret, block * PME_MANIFEST_BLOCK,
+						       PME_MANIFEST_BLOCK);
+	}
+	pme_range_list_normalize(ret);
+	return r;
+}
+
+/* Bytes of the open file that the version proves, and has: 0 or -errno. */
 static int count_proven(const struct pme_saved *saved, int fd, uint64_t size, uint64_t *ret)
 {
 	_cleanup_(pme_range_list_done) struct pme_range_list changed = {0};
@@ -47,14 +89,18 @@ static int count_proven(const struct pme_saved *saved, int fd, uint64_t size, ui
 	*ret = 0;
 	if (!saved->manifest->has_checkpoint) {
 		r = fsync(fd) < 0 ? -errno : pme_saved_unchanged(saved, fd);
-		*ret = r > 0 ? size : 0;
-		return r < 0 ? r : 0;
+		if (r <= 0)
+			return r;
+		r = 0;
+	} else {
+		if (saved->checkpoint < 0)
+			return 0;
+		r = pme_checkpoint_extents(fd, size, &extents);
+		if (r == 0)
+			r = pme_checkpoint_changes(saved, &extents, size, &changed);
 	}
-	if (saved->checkpoint < 0)
-		return 0;
-	r = pme_checkpoint_extents(fd, size, &extents);
 	if (r == 0)
-		r = pme_checkpoint_changes(saved, &extents, size, &changed);
+		r = add_lacking(saved, &changed);
 	pme_range_list_clip(&changed, size);
 	if (r == 0)
 		*ret = size - pme_range_list_bytes(&changed);
@@ -67,11 +113,12 @@ static int add_file(struct sharing *s, int fd)
 		.checkpoint = -1, .copy = -1, .sums = -1};
 	struct pme_sample sample;
 	uint64_t proven = 0;
+	bool damaged = false;
 	int r = pme_sample_take(fd, &sample);
 
 	if (r < 0)
 		return r;
-	r = load_newest(s, &sample, &saved);
+	r = load_newest(s, &sample, &saved, &damaged);
 	if (r < 0)
 		return r;
 	s->ret->files++;
@@ -80,6 +127,9 @@ static int add_file(struct sharing *s, int fd)
 	if (r == 0)
 		return 0;
 	s->ret->checkpoint_files += saved.checkpoint >= 0;
+	s->ret->damaged_files += damaged;
+	if (damaged) /* which of its blocks are, nobody wrote down: none is promised */
+		return 0;
 	r = count_proven(&saved, fd, sample.size, &proven);
 	s->ret->repairable_bytes += proven;
 	return r;

@@ -39,9 +39,10 @@ struct pme_verify_run {
 /* What of the files as they are now could be got back, if it were lost now. */
 struct pme_share {
 	uint64_t files, bytes;	   /* that are there now */
-	uint64_t repairable_bytes; /* still what the last whole version has */
+	uint64_t repairable_bytes; /* still what the last whole version has, with a digest */
 	uint64_t checkpoint_files; /* by checkpoint; the rest by digest, or not kept */
 	uint64_t unkept_files;
+	uint64_t damaged_files; /* with a copy that a verify found damaged: nothing of them counts */
 };
 
 /*

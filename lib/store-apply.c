@@ -218,6 +218,10 @@ int pme_store_apply(struct pme_store *store, struct json_object *changes)
 	return r;
 }
 
+/* A machine has a sample of each DIMM every ten minutes: older ones are thinned out. */
+#define WEEK_USEC "604800000000"
+#define DAY_USEC "86400000000"
+
 int pme_store_expire(struct pme_store *store, int64_t before, uint64_t max_events)
 {
 	long long t = (long long)before;
@@ -230,6 +234,9 @@ int pme_store_expire(struct pme_store *store, int64_t before, uint64_t max_event
 		"DELETE FROM findings WHERE state = 'gone' AND gone < %lld;"
 		"DELETE FROM jobs WHERE id < %lld;"
 		"DELETE FROM health WHERE time < %lld;"
+		"DELETE FROM health WHERE time < (SELECT max(time) FROM health) - " WEEK_USEC
+		" AND (dimm, time) NOT IN (SELECT dimm, min(time) FROM health GROUP BY dimm,"
+		" time / " DAY_USEC ");"
 		"DELETE FROM outcomes WHERE event NOT IN (SELECT id FROM events);"
 		"DELETE FROM repairs WHERE ended IS NOT NULL AND ended < %lld;"
 		"DELETE FROM repair_acts WHERE repair NOT IN (SELECT id FROM repairs);"

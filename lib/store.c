@@ -171,12 +171,14 @@ static int check_all(struct pme_store *store)
 	return r;
 }
 
+#define CACHE_SIZE "-256" /* KiB; the kernel's cache is near, and a daemon's memory counts */
+
 static int open_write(const char *path, struct pme_store **ret)
 {
 	static const char *const pragmas[] = {
 		"PRAGMA cell_size_check = ON",	       "PRAGMA auto_vacuum = INCREMENTAL",
 		"PRAGMA journal_mode = WAL",	       "PRAGMA synchronous = NORMAL",
-		"PRAGMA journal_size_limit = 4194304",
+		"PRAGMA journal_size_limit = 4194304", "PRAGMA cache_size = " CACHE_SIZE,
 	};
 	_cleanup_free_ char *real = without_links(path);
 	int r;

@@ -68,8 +68,8 @@ int pme_store_apply(struct pme_store *store, struct json_object *changes);
 /* One such change; takes @row. */
 struct json_object *pme_store_change(const char *table, struct json_object *row);
 
-/* Forget events, closed incidents, gone findings, jobs and samples from before @before, and all but
- * @max_events. */
+/* Forget events, closed incidents, gone findings, jobs and samples from before @before, all but
+ * @max_events, and of samples older than a week all but one for each DIMM and day. */
 int pme_store_expire(struct pme_store *store, int64_t before, uint64_t max_events);
 
 /* What the watch knew when it last ran: {"devices": […], "findings": […], "incidents": […]}, rows

@@ -121,7 +121,7 @@ static void learn(struct place *p, uint64_t at)
 {
 	_cleanup_free_ char *one =
 		finding_text((unsigned int)at, "pmem0", at * 8192, "'badblocks'", "lost", "/srv/a");
-	_cleanup_free_ char *disk = disk_text("pmem0", "ns:a", "clipped");
+	_cleanup_free_ char *disk = disk_text("pmem0", "ns:a", "full");
 	_cleanup_free_ char *text = doc_text("scan", "complete", "", disk, one);
 	struct json_object *doc = json(text);
 	struct pmed_news news;

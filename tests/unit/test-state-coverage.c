@@ -111,6 +111,31 @@ static void absent_from_a_region_with_trouble(void **state)
 	assert_int_equal(count_incidents(w), 0);
 }
 
+/* What may only be out of sight is kept, but not for ever: a message may last for months. */
+static void those_that_are_never_certain_to_be_gone(void **state)
+{
+	struct watch *w = *state;
+	_cleanup_free_ char *region = region_text("complete");
+	size_t forgotten = 0;
+
+	for (unsigned int i = 0; i < 600; i++) {
+		_cleanup_free_ char *identity = pme_printf("ns:%u", i), *both = NULL;
+		_cleanup_free_ char *disk = disk_text("pmem0", identity, "complete");
+		_cleanup_free_ char *words = NULL;
+
+		both = pme_printf("%s,%s", disk, region);
+		assert_int_equal(list_doc(w, REGION_SAYS, both), 0);
+		words = event_words(&w->news);
+		assert_null(words ? strstr(words, "device-offline") : NULL);
+		forgotten += words && strstr(words, "device-changed:notice ");
+	}
+	assert_int_equal(forgotten, 600 - 1 - 512);
+	assert_int_equal(count_incidents(w), 512);
+	assert_int_equal(list_doc(w, "{'severity':'info','subject':'region0','text':'x'}", region),
+			 0);
+	assert_int_equal(count_incidents(w), 0);
+}
+
 /* It cannot be identified now: its findings have other ids, and nobody is told nonsense. */
 static void a_device_without_its_identity(void **state)
 {
@@ -154,6 +179,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(absent_with_a_reason),	     TEST(a_list_that_cannot_be_read),
 		TEST(gaps_of_a_region_that_is_gone), TEST(absent_from_a_region_with_trouble),
+		TEST(those_that_are_never_certain_to_be_gone),
 		TEST(a_device_without_its_identity), TEST(jobs_fail_once),
 	};
 

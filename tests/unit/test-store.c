@@ -189,6 +189,34 @@ static void what_is_old_is_forgotten(void **state)
 	check_ids(p, (struct pme_event_filter){.type = -1}, "50 60 70 80 90 ");
 }
 
+#define MINUTE 60000000LL
+#define DAY (1440 * MINUTE)
+
+/* Samples of a week are whole; of each day before, the first one of each DIMM stays. */
+static void samples_are_thinned_out(void **state)
+{
+	struct place *p = *state;
+	int64_t count;
+
+	open_it(p);
+	for (int64_t t = 0; t < 20 * 48; t++) {
+		long long time = (long long)(100 * DAY + t * 30 * MINUTE);
+		_cleanup_free_ char *rows =
+			pme_printf("[{'table':'health','row':{'dimm':'a','time':%lld,'sample':{}}},"
+				   "{'table':'health','row':{'dimm':'b','time':%lld,'sample':{}}}]",
+				   time, time);
+
+		assert_int_equal(apply(p, rows), 0);
+	}
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(pme_store_expire(p->store, 0, 0), 0);
+		assert_int_equal(pme_store_number(p->store, "SELECT count(*) FROM health", &count),
+				 0);
+		/* the last one is of 23:30 on the twentieth day: a week before is 23:30, too */
+		assert_int_equal(count, 2 * (7 * 48 + 1 + 13));
+	}
+}
+
 /* Rows of somebody else: no JSON, wrong types, wrong bytes. */
 static void rows_of_nonsense(void **state)
 {
@@ -223,6 +251,7 @@ int main(void)
 		TEST(changes_that_make_no_sense),
 		TEST(events_are_filtered),
 		TEST(what_is_old_is_forgotten),
+		TEST(samples_are_thinned_out),
 		TEST(rows_of_nonsense),
 	};
 

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Findings that a scan does not show any more, and those that it shows anew: what is known of their
+ * bytes?
+ *
+ * The surprise: what is not in a list is not gone for that.  A list may be cut off, full, or not
+ * readable; so a finding is gone when every list that said so tells of its place, and says so no
+ * more.  And the same bad bytes can come back as other ranges, when the kernel merges or splits
+ * entries, or on another device: those of a disk are the region's while the disk is disabled.  Then
+ * the old finding is gone, but nobody is told that its bytes are good; nor that those of the region
+ * are new.
+ */
+#include "state-private.h"
+
+#include <string.h>
+
+/* How far the lists of a document tell whole what is bad: behind the last byte of which they do. */
+struct reach {
+	uint64_t disk, region; /* by place; by physical address */
+};
+
+bool pmed_address_of(struct json_object *json, struct pme_range range, uint64_t *ret)
+{
+	struct json_object *address = pme_json_get(json, "physical_address");
+	uint64_t end;
+
+	if (!json_object_is_type(address, json_type_int) || json_object_get_int64(address) < 0)
+		return false;
+	*ret = json_object_get_uint64(address);
+	return pme_add(*ret, range.length, &end) == 0;
+}
+
+struct pme_range pmed_range_of(struct json_object *json)
+{
+	struct json_object *range = pme_json_get(json, "range");
+
+	return (struct pme_range){pmed_number(range, "start"), pmed_number(range, "length")};
+}
+
+static bool is_complete(const char *list)
+{
+	return list && strcmp(list, "complete") == 0;
+}
+
+/* The kernel sorts its lists: one that is cut off is whole up to its last entry. */
+static uint64_t reach_of(const char *list, uint64_t last)
+{
+	if (is_complete(list))
+		return UINT64_MAX;
+	return list && strcmp(list, "clipped") == 0 ? last : 0;
+}
+
+static bool is_of_region(const struct pmed_state *state, const char *name, const char *region)
+{
+	for (size_t i = 0; i < state->n_devices; i++) {
+		const struct pmed_device *device = state->devices[i];
+		const char *of = pmed_device_region(device);
+
+		if (device->list && of && strcmp(pmed_device_name(device), name) == 0)
+			return strcmp(of, region) == 0;
+	}
+	return false;
+}
+
+/* Where the last bad bytes end that the list of @region has. */
+static uint64_t last_of_region(const struct pmed_state *state, const char *region,
+			       struct json_object *findings)
+{
+	uint64_t last = 0, address;
+
+	for (size_t i = 0; region && i < pme_json_count(findings); i++) {
+		struct json_object *json = pme_json_at(findings, i);
+		struct pme_range range = pmed_range_of(json);
+
+		if ((pmed_known_by(json) & PMED_BY_REGION) &&
+		    pmed_address_of(json, range, &address) &&
+		    is_of_region(state, pmed_text(json, "device"), region))
+			last = pme_max(last, address + range.length);
+	}
+	return last;
+}
+
+static struct reach find_reach(const struct pmed_state *state, const struct pmed_device *device,
+			       struct json_object *findings)
+{
+	uint64_t last = 0;
+
+	for (size_t i = 0; i < device->n_findings; i++)
+		if (device->findings[i].fresh && (device->findings[i].known_by & PMED_BY_BADBLOCKS))
+			last = pme_max(last, pme_range_end(device->findings[i].range));
+	return (struct reach){
+		.disk = reach_of(device->list, last),
+		.region = reach_of(device->region_list,
+				   last_of_region(state, pmed_device_region(device), findings)),
+	};
+}
+
+/* Did every list that had it say that it has it no more? */
+static bool is_taken_back(const struct pmed_device *device, const struct pmed_finding *finding,
+			  const struct reach *reach)
+{
+	bool none = device->list && strcmp(device->list, "none") == 0;
+	bool disk = pme_range_end(finding->range) <= reach->disk;
+	bool region =
+		reach->region == UINT64_MAX ||
+		(finding->has_address && finding->address + finding->range.length <= reach->region);
+
+	if (none)
+		return region;
+	if ((finding->known_by & PMED_BY_REGION) && !region)
+		return false;
+	return disk || finding->known_by == PMED_BY_REGION;
+}
+
+/* Bytes of @finding that are neither in @own, by place, nor in @physical, by address. */
+static int bytes_beside(const struct pmed_finding *finding, const struct pme_range_list *own,
+			const struct pme_range_list *physical, uint64_t *ret)
+{
+	_cleanup_(pme_range_list_done) struct pme_range_list rest = {0}, left = {0};
+	int r = pme_range_list_subtract(finding->range, own, &rest);
+
+	for (size_t i = 0; r >= 0 && i < rest.count; i++) {
+		struct pme_range piece = rest.items[i];
+
+		if (!finding->has_address) {
+			r = pme_range_list_add(&left, piece.start, piece.length);
+			continue;
+		}
+		piece.start = finding->address + (piece.start - finding->range.start);
+		r = pme_range_list_subtract(piece, physical, &left);
+	}
+	*ret = pme_range_list_bytes(&left);
+	return r < 0 ? r : 0;
+}
+
+/* Physical addresses of all findings of a document, on whatever device. */
+int pmed_addresses_in(struct json_object *findings, struct pme_range_list *ret)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < pme_json_count(findings); i++) {
+		struct pme_range range = pmed_range_of(pme_json_at(findings, i));
+		uint64_t address;
+
+		if (pmed_address_of(pme_json_at(findings, i), range, &address))
+			r = pme_range_list_add(ret, address, range.length);
+	}
+	pme_range_list_normalize(ret);
+	return r;
+}
+
+/* The same of the findings of devices of @region that the document does not have. */
+static int addresses_away(const struct pmed_state *state, const char *region,
+			  struct pme_range_list *ret)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < state->n_devices; i++) {
+		const struct pmed_device *device = state->devices[i];
+		const char *of = pmed_device_region(device);
+
+		if (device->list || !of || strcmp(of, region) != 0)
+			continue;
+		for (size_t f = 0; r == 0 && f < device->n_findings; f++)
+			if (device->findings[f].has_address)
+				r = pme_range_list_add(ret, device->findings[f].address,
+						       device->findings[f].range.length);
+	}
+	pme_range_list_normalize(ret);
+	return r;
+}
+
+/* Is @finding gone?  Also when lists do not tell, but all its bytes came back as other ranges. */
+static int judge_gone(const struct pmed_device *device, struct pmed_finding *finding,
+		      const struct reach *reach, const struct pme_range_list *own,
+		      const struct pme_range_list *bad)
+{
+	static const struct pme_range_list none = {0};
+	bool taken_back = is_taken_back(device, finding, reach);
+	uint64_t good;
+	int r = bytes_beside(finding, own, taken_back ? bad : &none, &good);
+
+	if (r < 0 || (!taken_back && good > 0))
+		return r;
+	finding->mark = PMED_GONE;
+	finding->bytes = good == 0			? PMED_STILL_BAD
+			 : good < finding->range.length ? PMED_PARTLY_BAD
+							: PMED_PLAIN;
+	return 0;
+}
+
+int pmed_mark_gone(const struct pmed_state *state, struct pmed_device *device,
+		   struct json_object *findings, const struct pme_range_list *bad)
+{
+	_cleanup_(pme_range_list_done) struct pme_range_list own = {0};
+	struct reach reach = find_reach(state, device, findings);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < device->n_findings; i++)
+		if (device->findings[i].fresh)
+			r = pme_range_list_add(&own, device->findings[i].range.start,
+					       device->findings[i].range.length);
+	pme_range_list_normalize(&own);
+	for (size_t i = 0; r == 0 && i < device->n_findings; i++)
+		if (!device->findings[i].fresh)
+			r = judge_gone(device, &device->findings[i], &reach, &own, bad);
+	return r;
+}
+
+/* New on a region, but people were told of these bytes when their disk was there. */
+int pmed_mark_known(const struct pmed_state *state, struct pmed_device *device)
+{
+	static const struct pme_range_list none = {0};
+	_cleanup_(pme_range_list_done) struct pme_range_list away = {0};
+	const char *region = pmed_device_region(device);
+	int r;
+
+	if (!region || strcmp(region, pmed_device_name(device)) != 0)
+		return 0;
+	r = addresses_away(state, region, &away);
+	for (size_t i = 0; r == 0 && i < device->n_findings; i++) {
+		uint64_t news;
+
+		if (device->findings[i].mark != PMED_ADDED)
+			continue;
+		r = bytes_beside(&device->findings[i], &none, &away, &news);
+		if (r == 0 && news == 0)
+			device->findings[i].bytes = PMED_KNOWN_AWAY;
+	}
+	return r;
+}
