@@ -2,8 +2,9 @@
 /*
  * Workers that end for an unmount; see give-way.h.
  *
- * The surprise: after umount(8) nothing says any more what the filesystem was, but its device is
- * still there, or nobody is in its way.  One that stands on no region ends nothing.
+ * The surprise: the last one that is inside takes the filesystem down when it ends, which may write
+ * for a while.  And after umount(8) nothing says any more what the filesystem was, but its device
+ * is still there, or nobody is in its way.  One that stands on no region ends nothing.
  */
 #include "give-way.h"
 
@@ -38,7 +39,7 @@ static void end_jobs(struct pmed_place *place)
 		if (!is_inside(job))
 			continue;
 		job->gives_way = true;
-		pmed_process_kill(job->process);
+		pmed_process_kill_inside(job->process);
 	}
 }
 

@@ -21,8 +21,9 @@
 #include "remote.h"
 
 #define MSEC 1000ULL
-#define GRACE_USEC (1000 * MSEC) /* for output of what it left behind */
-#define STUCK_USEC (5000 * MSEC) /* SIGKILL takes effect within this, or it is in state D */
+#define GRACE_USEC (1000 * MSEC)   /* for output of what it left behind */
+#define STUCK_USEC (5000 * MSEC)   /* SIGKILL takes effect within this, or it is in state D */
+#define INSIDE_USEC (60000 * MSEC) /* the same, of the last one that is in a filesystem */
 #define ACCURACY_USEC (10 * MSEC)
 #define READ_STEP 65536
 
@@ -42,7 +43,7 @@ struct pmed_process {
 	int pidfd;		 /* of one that is not, when it began; else -1 */
 	sd_event_source *end, *timer;
 	struct stream out, err;
-	uint64_t started;
+	uint64_t started, patience; /* µs */
 	bool has_ended, killed, told;
 	struct pmed_result result;
 	void (*done)(void *arg, const struct pmed_result *result);
@@ -243,7 +244,7 @@ static int on_report(sd_event_source *source, int fd, uint32_t events, void *arg
 	} else if (r == 0 && process->pidfd < 0) {
 		process->pidfd = pidfd;
 		if (process->killed) /* a moment ago: it was said to have never begun */
-			r = set_timer(process, STUCK_USEC);
+			r = set_timer(process, process->patience);
 	} else {
 		pme_close_fd(&pidfd);
 		lose(process, r < 0 ? r : -EPROTO);
@@ -398,7 +399,8 @@ int pmed_process_start(sd_event *loop, const struct pmed_process_args *args,
 					 .child = PMED_NO_CHILD,
 					 .connection = -1,
 					 .pidfd = -1,
-					 .started = pmed_clock()};
+					 .started = pmed_clock(),
+					 .patience = STUCK_USEC};
 	process->out.fd = process->err.fd = -1;
 	process->done = args->done;
 	process->ended = args->ended;
@@ -424,9 +426,15 @@ void pmed_process_kill(struct pmed_process *process)
 		return;
 	process->killed = true;
 	/* at the end of the loop nobody waits any more */
-	if (set_timer(process, has_begun(process) ? STUCK_USEC : 0) < 0 &&
+	if (set_timer(process, has_begun(process) ? process->patience : 0) < 0 &&
 	    sd_event_get_state(process->loop) != SD_EVENT_FINISHED)
 		pmed_log(PME_EVENT_WARNING, "no timer for a process that was killed");
+}
+
+void pmed_process_kill_inside(struct pmed_process *process)
+{
+	process->patience = INSIDE_USEC;
+	pmed_process_kill(process);
 }
 
 void pmed_process_forget(struct pmed_process *process)

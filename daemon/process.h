@@ -17,10 +17,10 @@
 #include "base.h"
 
 struct pmed_result {
-	int error;	/* it could not be started, or nobody knows how it ended: -errno; -ECANCELED:
-			   killed before it began; else 0 */
-	int exit_code;	/* of exit(2), or -1 */
-	int signal;	/* that ended it, or 0 */
+	int error;     /* it could not be started, or nobody knows how it ended: -errno; -ECANCELED:
+			  killed before it began; else 0 */
+	int exit_code; /* of exit(2), or -1 */
+	int signal;    /* that ended it, or 0 */
 	bool timed_out; /* the deadline passed */
 	bool stuck;	/* and not even SIGKILL ended it: it still runs */
 	bool cut;	/* more output than was allowed, or output that did not end; of errors, what
@@ -60,6 +60,8 @@ int pmed_process_start(sd_event *loop, const struct pmed_process_args *args,
 		       struct pmed_process **ret);
 /* Kill its group now; done() follows. */
 void pmed_process_kill(struct pmed_process *process);
+/* The same of one that may have to take a filesystem down as it ends: it is stuck much later. */
+void pmed_process_kill_inside(struct pmed_process *process);
 /* Kill, and never call done() or ended(). */
 void pmed_process_forget(struct pmed_process *process);
 /* How many could not be killed and still run. */

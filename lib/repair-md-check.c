@@ -17,7 +17,7 @@
 #define POLL_MSEC 20
 #define DEADLINE_MSEC 120000 /* and a second more for each MiB: md's slowest is 1000 KiB/s */
 #define STOP_MSEC 60000
-#define BACK_MSEC 10000
+#define BACK_MSEC 60000
 #define SECT_PER_MIB ((1U << 20) / PME_SECTOR)
 
 static int attr(const struct pme_os *os, const char *name, const char *what, char **ret)

@@ -77,10 +77,10 @@ tap_skip_all()
 
 tap_note() { printf '%s\n' "$*" | sed 's/^/# /'; }
 
-# wait_until SECONDS COMMAND…: try COMMAND until it succeeds.
+# wait_until SECONDS COMMAND…: try COMMAND until it succeeds; on a busy machine PATIENCE times as long.
 wait_until()
 {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + $1 * ${PATIENCE:-1}))
 	shift
 	until "$@"; do
 		((SECONDS < end)) || { echo "gave up waiting for: $*" >&2; return 1; }
@@ -91,7 +91,7 @@ wait_until()
 # patiently COMMAND…: quietly, again and again: a device is busy while udev has its partitions read, which it does
 # whenever somebody who could write closes it. Not while somebody holds a lock on it (flock).
 patiently() { wait_until 60 at_rest "$@" || "$@"; }
-at_rest() { udevadm settle -t 20 && "$@" >/dev/null 2>&1 </dev/null; }
+at_rest() { udevadm settle -t 180 && "$@" >/dev/null 2>&1 </dev/null; }
 
 # Results that come from elsewhere get new numbers; their plan is checked here and does not count.
 tap_merge()

@@ -16,7 +16,7 @@ make_fsdax()
 		[[ $(<"$namespace/size") != 0 ]] || continue
 		ndctl create-namespace -f -e "${namespace##*/}" -m fsdax -M mem >/dev/null || return
 	done
-	udevadm settle -t 30
+	udevadm settle -t 180
 }
 
 # pmem_disks: the names of all pmem disks.

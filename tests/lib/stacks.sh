@@ -137,10 +137,10 @@ stack_down()
 {
 	set_down
 	[[ ! -d /dev/$stack_vg ]] || quietly vgremove -ffy "$stack_vg"
-	udevadm settle -t 20
+	udevadm settle -t 180
 	if [[ -b /dev/md/stack ]]; then
 		quietly wipefs -aqf /dev/md/stack
-		quietly mdadm --stop /dev/md/stack
+		patiently mdadm --stop /dev/md/stack
 	fi
 	blank
 }

@@ -41,14 +41,14 @@ def write(path, text):
         file.write(text)
 
 
-def run(*argv, check=True, timeout=120):
+def run(*argv, check=True, timeout=600):
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
     if check and done.returncode:
         raise Failure(f"{' '.join(argv)}: status {done.returncode}: {done.stdout}{done.stderr}")
     return done
 
 
-def wait_for(what, test, seconds=60, pause=0.1):
+def wait_for(what, test, seconds=300, pause=0.1):
     """The first true answer of test()."""
     end = time.monotonic() + seconds
     while True:
@@ -102,7 +102,7 @@ class Daemon:
         self.err = "/run/pmemctld.err"
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind("/run/pmemctld.notify")
-        self.notify.settimeout(60)
+        self.notify.settimeout(600)
 
     def start(self, small=False):
         """small: the socket of uevents gets no more than everybody may have."""
@@ -113,7 +113,7 @@ class Daemon:
                 pass
         except BlockingIOError:
             pass
-        self.notify.settimeout(60)
+        self.notify.settimeout(600)
         with open(self.err, "a") as err:
             self.process = subprocess.Popen(argv + [f"{self.build}/pmemctld", "--program", self.program],
                                             env=dict(os.environ, NOTIFY_SOCKET="/run/pmemctld.notify"),
@@ -127,7 +127,7 @@ class Daemon:
     def end(self, number=signal.SIGTERM):
         self.cont()
         self.process.send_signal(number)
-        status = self.process.wait(60)
+        status = self.process.wait(600)
         self.process = None
         if number == signal.SIGTERM and status != 0:
             raise Failure(f"the watch ended with {status}: {read(self.err)[-2000:]}")

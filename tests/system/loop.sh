@@ -59,7 +59,9 @@ new_loop()
 partition_loop()
 {
 	sfdisk -q "$LOOP" || return
+	udevadm settle -t 60 2>/dev/null # it has the table read anew, and the partitions are gone for a moment
 	[[ -d /sys/block/$DISK/${DISK}p1 ]] || partx -a "$LOOP"
+	wait_until 20 test -b "${LOOP}p1"
 }
 
 make_xfs() { mkfs.xfs -q -f -m rmapbt=1,reflink=1 "$1"; }

@@ -120,7 +120,7 @@ static void test_gone(void **state)
 	pmed_hint(&world->d, PMED_HINT_REGION, "region0");
 	run_until_idle();
 	assert_int_equal(world->told, 0);
-	assert_in_range(world->inventories, 1, 5);	 /* one for each failure until one ended */
+	assert_true(world->inventories >= 1); /* one for each failure, until one met it at rest */
 	assert_int_equal(world->d.jobs->count, REGIONS); /* with the inventory */
 	world->present[0] = true;
 	make_region(0);

@@ -238,7 +238,7 @@ static void test_is_killed_with_its_group(void **state)
 	struct pmed_process_args args =
 		worker(*state, &seen, "trap '' TERM; sleep 1000 & echo $!; wait");
 
-	args.deadline = 1000;
+	args.deadline = 5000;
 	run_args(*state, &seen, &args);
 	assert_true(seen.result.timed_out);
 	assert_false(seen.result.stuck);
@@ -260,7 +260,7 @@ static void test_guard_lives_on(void **state)
 		*state, &seen, "setsid sleep 1000 >/dev/null 2>&1 & sleep 0.3; echo $!; wait");
 	pid_t guard;
 
-	args.deadline = 2000;
+	args.deadline = 8000;
 	run_args(*state, &seen, &args);
 	assert_true(seen.result.timed_out);
 	guard = (pid_t)strtoul(seen.out, NULL, 10);
@@ -295,13 +295,14 @@ static void test_stuck(void **state)
 	struct seen seen;
 	struct pmed_process_args args = worker(w, &seen, "echo $$; exec sleep 1000");
 
-	args.deadline = 500;
+	args.deadline = 5000; /* it has begun by then */
 	*spare = true;
 	run_args(w, &seen, &args);
 	*spare = false;
 	assert_true(seen.result.stuck && seen.result.timed_out);
 	assert_int_equal(pmed_process_stuck(), 1);
 	assert_int_equal(seen.ended, 0);
+	assert_true(strtoul(seen.out, NULL, 10) > 1);
 	kill((pid_t)strtoul(seen.out, NULL, 10), SIGKILL);
 	while (!seen.ended)
 		assert_true(sd_event_run(w->loop, LIMIT * 1000) > 0);
@@ -332,6 +333,30 @@ static void test_killed_as_it_begins(void **state)
 	await_done(w, &seen);
 	assert_false(seen.result.stuck);
 	assert_true(seen.result.signal == SIGKILL || seen.result.error == -ECANCELED);
+}
+
+/* One that is to take a filesystem down as it ends has more time. */
+static void test_killed_inside(void **state)
+{
+	struct world *w = *state;
+	struct seen seen;
+	struct pmed_process_args args = worker(w, &seen, "echo $$; exec sleep 1000");
+	struct pmed_process *process;
+	uint64_t end;
+
+	assert_int_equal(pmed_process_start(w->loop, &args, &process), 0);
+	for (unsigned int i = 0; i < 100; i++)
+		assert_true(sd_event_run(w->loop, 10000) >= 0);
+	*spare = true;
+	pmed_process_kill_inside(process);
+	for (end = pmed_clock() + 6000000; pmed_clock() < end;)
+		assert_true(sd_event_run(w->loop, 100000) >= 0);
+	assert_int_equal(seen.done, 0);
+	*spare = false;
+	end_launcher(w); /* whose children end with it */
+	begin_launcher(w);
+	await_done(w, &seen);
+	assert_false(seen.result.stuck);
 }
 
 static void test_killed_before_it_begins(void **state)
@@ -491,7 +516,8 @@ static void test_no_leaks(void **state)
 	}
 	for (unsigned int i = 0; count_fds(w) > before && i < LIMIT / 10; i++)
 		usleep(10000);
-	assert_int_equal(count_fds(w), before);
+	/* the first one may not have been forgotten then */
+	assert_true(count_fds(w) <= before);
 }
 
 int main(void)
@@ -504,6 +530,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_forgotten, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_stuck, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_killed_as_it_begins, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_killed_inside, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_killed_before_it_begins, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_cannot_execute, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_launcher_dies, set_up, tear_down),

@@ -272,7 +272,7 @@ static void test_guard(void **state)
 	struct pmed_process_args args = shell(&seen, script, argv);
 	pid_t guard;
 
-	args.deadline = 2000;
+	args.deadline = 8000;
 	run_args(*state, &seen, &args);
 	assert_true(seen.result.timed_out);
 	guard = (pid_t)strtoul(seen.out, NULL, 10);
@@ -335,13 +335,14 @@ static void test_stuck(void **state)
 	char *argv[4], script[] = "echo $$; exec sleep 1000";
 	struct pmed_process_args args = shell(&seen, script, argv);
 
-	args.deadline = 200;
+	args.deadline = 3000; /* it has begun by then */
 	spare = true;
 	run_args(*state, &seen, &args);
 	spare = false;
 	assert_true(seen.result.stuck && seen.result.timed_out);
 	assert_int_equal(pmed_process_stuck(), 1);
 	assert_int_equal(seen.ended, 0);
+	assert_true(strtoul(seen.out, NULL, 10) > 1);
 	kill((pid_t)strtoul(seen.out, NULL, 10), SIGKILL);
 	while (!seen.ended)
 		step(*state);
@@ -356,13 +357,14 @@ static void test_stuck_at_end(void **state)
 	char *argv[4], script[] = "echo $$; exec sleep 1000";
 	struct pmed_process_args args = shell(&seen, script, argv);
 
-	args.deadline = 200;
+	args.deadline = 3000; /* it has begun by then */
 	spare = true;
 	run_args(*state, &seen, &args);
 	pmed_process_end_all(10);
 	spare = false;
 	assert_int_equal(pmed_process_stuck(), 0);
 	assert_int_equal(seen.ended, 0);
+	assert_true(strtoul(seen.out, NULL, 10) > 1);
 	kill((pid_t)strtoul(seen.out, NULL, 10), SIGKILL);
 }
 
