@@ -64,7 +64,7 @@ int pmed_keeper_work(void *context, void *data)
 	if (r == 0 && item->state)
 		r = apply_text(file, item->state);
 	if (r == 0 && item->expire)
-		r = pme_store_expire(file->store, item->before, item->max_events);
+		r = pme_store_expire(file->store, item->now, item->before, item->max_events);
 	if (r < 0) {
 		const char *said = pme_store_error(file->store);
 

@@ -244,7 +244,7 @@ static int on_report(sd_event_source *source, int fd, uint32_t events, void *arg
 	} else if (r == 0 && process->pidfd < 0) {
 		process->pidfd = pidfd;
 		if (process->killed) /* a moment ago: it was said to have never begun */
-			r = set_timer(process, process->patience);
+			(void)set_timer(process, process->patience);
 	} else {
 		pme_close_fd(&pidfd);
 		lose(process, r < 0 ? r : -EPROTO);

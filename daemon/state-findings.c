@@ -246,7 +246,7 @@ static int scan_device(struct pmed_turn *turn, struct pmed_device *device, struc
 			r = see_finding(device, json, turn->now);
 	}
 	if (r == 0)
-		r = pmed_mark_gone(turn->state, device, findings, bad);
+		r = pmed_mark_gone(device, bad);
 	if (r == 0)
 		r = pmed_mark_known(turn->state, device);
 	if (r == 0)

@@ -30,11 +30,14 @@ static bool is_idle(const struct pmed_state *state, const struct pmed_device *de
 	       !pmed_incident_find(state, device->identity, pmed_cause_findings);
 }
 
-/* When it went. */
+/* When it went, or was not seen for the first time: a machine may have been off for long. */
 static int64_t gone_since(const struct pmed_state *state, const struct pmed_device *device)
 {
+	_cleanup_free_ char *key = pme_printf("absent:%s", device->identity);
 	const struct pmed_incident *incident = offline_of(state, device);
 
+	if (!incident && key)
+		incident = pmed_incident_find(state, key, pmed_cause_coverage);
 	return incident ? incident->opened : device->last_seen;
 }
 
@@ -73,6 +76,10 @@ static int tell_forgotten(struct pmed_turn *turn, struct pmed_device *device)
 
 	if (r < 0)
 		return r;
+	if (device->present) {
+		device->present = false;
+		pmed_change(turn, "devices", pmed_device_row(device));
+	}
 	event = pmed_event(turn, PME_EVENT_DEVICE_CHANGED, PME_EVENT_NOTICE, device,
 			   pme_printf("%s%s%s%s was not seen for %s, and is forgotten",
 				      pmed_device_name(device), ns ? " (" : "", ns ? ns : "",
@@ -85,9 +92,15 @@ static int tell_forgotten(struct pmed_turn *turn, struct pmed_device *device)
 
 /* Those with open matters that are not seen. */
 struct gone {
-	struct pmed_device *oldest; /* NULL: there are none */
-	size_t count, findings;
+	struct pmed_device *oldest, *laden; /* the oldest one with findings; NULL: there is none */
+	size_t count, n_laden, findings;
 };
+
+static bool is_older(const struct pmed_state *state, const struct pmed_device *device,
+		     const struct pmed_device *other)
+{
+	return !other || gone_since(state, device) < gone_since(state, other);
+}
 
 static struct gone find_gone(const struct pmed_turn *turn)
 {
@@ -100,17 +113,16 @@ static struct gone find_gone(const struct pmed_turn *turn)
 		if (device->present && device->last_seen == turn->now)
 			continue;
 		gone.count++;
-		gone.findings += device->n_findings;
-		if (!gone.oldest || gone_since(state, device) < gone_since(state, gone.oldest))
+		if (is_older(state, device, gone.oldest))
 			gone.oldest = device;
+		if (device->n_findings == 0)
+			continue;
+		gone.n_laden++;
+		gone.findings += device->n_findings;
+		if (is_older(state, device, gone.laden))
+			gone.laden = device;
 	}
 	return gone;
-}
-
-/* One device is kept, whatever it has. */
-static bool are_too_many(const struct gone *gone)
-{
-	return gone->count > GONE_MAX || (gone->count > 1 && gone->findings > GONE_FINDINGS_MAX);
 }
 
 static void forget(struct pmed_state *state, struct pmed_device *device)
@@ -131,22 +143,30 @@ static bool is_old(const struct pmed_turn *turn, const struct pmed_device *devic
 	return turn->state->remember > 0 && age >= turn->state->remember;
 }
 
+/* The next one to be forgotten, or NULL.  What the last one with findings has is kept. */
+static struct pmed_device *next_to_forget(const struct pmed_turn *turn)
+{
+	struct gone gone = find_gone(turn);
+
+	if (gone.oldest && (gone.count > GONE_MAX || is_old(turn, gone.oldest)))
+		return gone.oldest;
+	return gone.n_laden > 1 && gone.findings > GONE_FINDINGS_MAX ? gone.laden : NULL;
+}
+
 int pmed_forget(struct pmed_turn *turn)
 {
 	struct pmed_state *state = turn->state;
-	struct gone gone;
+	struct pmed_device *device;
 
 	for (size_t i = state->n_devices; i-- > 0;)
 		if (!state->devices[i]->present && is_idle(state, state->devices[i]))
 			forget(state, state->devices[i]);
-	for (gone = find_gone(turn);
-	     gone.oldest && (are_too_many(&gone) || is_old(turn, gone.oldest));
-	     gone = find_gone(turn)) {
-		int r = tell_forgotten(turn, gone.oldest);
+	while ((device = next_to_forget(turn))) {
+		int r = tell_forgotten(turn, device);
 
 		if (r < 0)
 			return r;
-		forget(state, gone.oldest);
+		forget(state, device);
 	}
 	return 0;
 }

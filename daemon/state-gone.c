@@ -4,20 +4,16 @@
  * bytes?
  *
  * The surprise: what is not in a list is not gone for that.  A list may be cut off, full, or not
- * readable; so a finding is gone when every list that said so tells of its place, and says so no
- * more.  And the same bad bytes can come back as other ranges, when the kernel merges or splits
- * entries, or on another device: those of a disk are the region's while the disk is disabled.  Then
- * the old finding is gone, but nobody is told that its bytes are good; nor that those of the region
- * are new.
+ * readable; so a finding is gone when every list that said so was read whole and says so no more.
+ * (The kernel sorts its lists, but one that is cut off may be full as well: then what is missing in
+ * its beginning may be bad, and was dropped.)  And the same bad bytes can come back as other
+ * ranges, when the kernel merges or splits entries, or on another device: those of a disk are the
+ * region's while the disk is disabled.  Then the old finding is gone, but nobody is told that its
+ * bytes are good; nor that those of the region are new.
  */
 #include "state-private.h"
 
 #include <string.h>
-
-/* How far the lists of a document tell whole what is bad: behind the last byte of which they do. */
-struct reach {
-	uint64_t disk, region; /* by place; by physical address */
-};
 
 bool pmed_address_of(struct json_object *json, struct pme_range range, uint64_t *ret)
 {
@@ -42,74 +38,17 @@ static bool is_complete(const char *list)
 	return list && strcmp(list, "complete") == 0;
 }
 
-/* The kernel sorts its lists: one that is cut off is whole up to its last entry. */
-static uint64_t reach_of(const char *list, uint64_t last)
-{
-	if (is_complete(list))
-		return UINT64_MAX;
-	return list && strcmp(list, "clipped") == 0 ? last : 0;
-}
-
-static bool is_of_region(const struct pmed_state *state, const char *name, const char *region)
-{
-	for (size_t i = 0; i < state->n_devices; i++) {
-		const struct pmed_device *device = state->devices[i];
-		const char *of = pmed_device_region(device);
-
-		if (device->list && of && strcmp(pmed_device_name(device), name) == 0)
-			return strcmp(of, region) == 0;
-	}
-	return false;
-}
-
-/* Where the last bad bytes end that the list of @region has. */
-static uint64_t last_of_region(const struct pmed_state *state, const char *region,
-			       struct json_object *findings)
-{
-	uint64_t last = 0, address;
-
-	for (size_t i = 0; region && i < pme_json_count(findings); i++) {
-		struct json_object *json = pme_json_at(findings, i);
-		struct pme_range range = pmed_range_of(json);
-
-		if ((pmed_known_by(json) & PMED_BY_REGION) &&
-		    pmed_address_of(json, range, &address) &&
-		    is_of_region(state, pmed_text(json, "device"), region))
-			last = pme_max(last, address + range.length);
-	}
-	return last;
-}
-
-static struct reach find_reach(const struct pmed_state *state, const struct pmed_device *device,
-			       struct json_object *findings)
-{
-	uint64_t last = 0;
-
-	for (size_t i = 0; i < device->n_findings; i++)
-		if (device->findings[i].fresh && (device->findings[i].known_by & PMED_BY_BADBLOCKS))
-			last = pme_max(last, pme_range_end(device->findings[i].range));
-	return (struct reach){
-		.disk = reach_of(device->list, last),
-		.region = reach_of(device->region_list,
-				   last_of_region(state, pmed_device_region(device), findings)),
-	};
-}
-
-/* Did every list that had it say that it has it no more? */
-static bool is_taken_back(const struct pmed_device *device, const struct pmed_finding *finding,
-			  const struct reach *reach)
+/* Did every list that had it say whole that it has it no more? */
+static bool is_taken_back(const struct pmed_device *device, const struct pmed_finding *finding)
 {
 	bool none = device->list && strcmp(device->list, "none") == 0;
-	bool disk = pme_range_end(finding->range) <= reach->disk;
-	bool region =
-		reach->region == UINT64_MAX ||
-		(finding->has_address && finding->address + finding->range.length <= reach->region);
+	bool region = is_complete(device->region_list);
 
 	if (none)
 		return region;
 	if ((finding->known_by & PMED_BY_REGION) && !region)
 		return false;
-	return disk || finding->known_by == PMED_BY_REGION;
+	return is_complete(device->list) || finding->known_by == PMED_BY_REGION;
 }
 
 /* Bytes of @finding that are neither in @own, by place, nor in @physical, by address. */
@@ -172,11 +111,10 @@ static int addresses_away(const struct pmed_state *state, const char *region,
 
 /* Is @finding gone?  Also when lists do not tell, but all its bytes came back as other ranges. */
 static int judge_gone(const struct pmed_device *device, struct pmed_finding *finding,
-		      const struct reach *reach, const struct pme_range_list *own,
-		      const struct pme_range_list *bad)
+		      const struct pme_range_list *own, const struct pme_range_list *bad)
 {
 	static const struct pme_range_list none = {0};
-	bool taken_back = is_taken_back(device, finding, reach);
+	bool taken_back = is_taken_back(device, finding);
 	uint64_t good;
 	int r = bytes_beside(finding, own, taken_back ? bad : &none, &good);
 
@@ -189,11 +127,9 @@ static int judge_gone(const struct pmed_device *device, struct pmed_finding *fin
 	return 0;
 }
 
-int pmed_mark_gone(const struct pmed_state *state, struct pmed_device *device,
-		   struct json_object *findings, const struct pme_range_list *bad)
+int pmed_mark_gone(struct pmed_device *device, const struct pme_range_list *bad)
 {
 	_cleanup_(pme_range_list_done) struct pme_range_list own = {0};
-	struct reach reach = find_reach(state, device, findings);
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < device->n_findings; i++)
@@ -203,7 +139,7 @@ int pmed_mark_gone(const struct pmed_state *state, struct pmed_device *device,
 	pme_range_list_normalize(&own);
 	for (size_t i = 0; r == 0 && i < device->n_findings; i++)
 		if (!device->findings[i].fresh)
-			r = judge_gone(device, &device->findings[i], &reach, &own, bad);
+			r = judge_gone(device, &device->findings[i], &own, bad);
 	return r;
 }
 

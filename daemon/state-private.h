@@ -141,9 +141,8 @@ struct pme_range pmed_range_of(struct json_object *finding);
 bool pmed_address_of(struct json_object *finding, struct pme_range range, uint64_t *ret);
 /* Append the physical addresses of all @findings of a document, on whatever device. */
 int pmed_addresses_in(struct json_object *findings, struct pme_range_list *ret);
-/* Mark what @device has and a scan with these @findings says is gone; @bad: their addresses. */
-int pmed_mark_gone(const struct pmed_state *state, struct pmed_device *device,
-		   struct json_object *findings, const struct pme_range_list *bad);
+/* Mark what @device has and a scan says is gone; @bad: addresses of all findings of the scan. */
+int pmed_mark_gone(struct pmed_device *device, const struct pme_range_list *bad);
 /* New on a region, but people were told of these bytes when their disk was there: mark them so. */
 int pmed_mark_known(const struct pmed_state *state, struct pmed_device *device);
 

@@ -222,7 +222,7 @@ int pme_store_apply(struct pme_store *store, struct json_object *changes)
 #define WEEK_USEC "604800000000"
 #define DAY_USEC "86400000000"
 
-int pme_store_expire(struct pme_store *store, int64_t before, uint64_t max_events)
+int pme_store_expire(struct pme_store *store, int64_t now, int64_t before, uint64_t max_events)
 {
 	long long t = (long long)before;
 	_cleanup_free_ char *sql = pme_printf(
@@ -234,7 +234,7 @@ int pme_store_expire(struct pme_store *store, int64_t before, uint64_t max_event
 		"DELETE FROM findings WHERE state = 'gone' AND gone < %lld;"
 		"DELETE FROM jobs WHERE id < %lld;"
 		"DELETE FROM health WHERE time < %lld;"
-		"DELETE FROM health WHERE time < (SELECT max(time) FROM health) - " WEEK_USEC
+		"DELETE FROM health WHERE time < %lld - " WEEK_USEC
 		" AND (dimm, time) NOT IN (SELECT dimm, min(time) FROM health GROUP BY dimm,"
 		" time / " DAY_USEC ");"
 		"DELETE FROM outcomes WHERE event NOT IN (SELECT id FROM events);"
@@ -244,7 +244,7 @@ int pme_store_expire(struct pme_store *store, int64_t before, uint64_t max_event
 		" (SELECT device FROM findings);"
 		"COMMIT; PRAGMA incremental_vacuum(1000)",
 		t, max_events && max_events < INT64_MAX ? (long long)max_events : INT64_MAX, t, t,
-		t, t, t, t);
+		t, t, (long long)now, t, t);
 	int r = sql ? pme_store_exec(store, sql) : -ENOMEM;
 
 	if (r < 0)

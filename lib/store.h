@@ -70,7 +70,7 @@ struct json_object *pme_store_change(const char *table, struct json_object *row)
 
 /* Forget events, closed incidents, gone findings, jobs and samples from before @before, all but
  * @max_events, and of samples older than a week all but one for each DIMM and day. */
-int pme_store_expire(struct pme_store *store, int64_t before, uint64_t max_events);
+int pme_store_expire(struct pme_store *store, int64_t now, int64_t before, uint64_t max_events);
 
 /* What the watch knew when it last ran: {"devices": […], "findings": […], "incidents": […]}, rows
  * that are not gone or closed, and "health": […], the last sample of each DIMM; and

@@ -75,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (rows)
 			put_rows(store, (const char *)data + 4, size - 4);
 		read_all(store);
-		pme_store_expire(store, 1, 1);
+		pme_store_expire(store, 1, 1, 1);
 		pme_store_close(store);
 	}
 	for (size_t i = 0; i < PME_ARRAY_SIZE(suffixes); i++) {

@@ -340,12 +340,15 @@ static void test_killed_inside(void **state)
 {
 	struct world *w = *state;
 	struct seen seen;
-	struct pmed_process_args args = worker(w, &seen, "echo $$; exec sleep 1000");
+	_cleanup_free_ char *script = pme_printf(": >%s/ready; exec sleep 1000", w->tree.path);
+	struct pmed_process_args args = worker(w, &seen, script);
 	struct pmed_process *process;
 	uint64_t end;
 
 	assert_int_equal(pmed_process_start(w->loop, &args, &process), 0);
-	for (unsigned int i = 0; i < 100; i++)
+	while (pme_os_exists(&w->tree.os, "ready") != 1)
+		assert_true(sd_event_run(w->loop, 10000) >= 0);
+	for (unsigned int i = 0; i < 5; i++) /* the launcher has said so before */
 		assert_true(sd_event_run(w->loop, 10000) >= 0);
 	*spare = true;
 	pmed_process_kill_inside(process);

@@ -224,7 +224,7 @@ static void beside_the_watch(void **state)
 		json_object_put(changes);
 	}
 	/* what is not finished is never forgotten */
-	assert_int_equal(pme_store_expire(watch, INT64_MAX, 0), 0);
+	assert_int_equal(pme_store_expire(watch, INT64_MAX, INT64_MAX, 0), 0);
 	pme_store_close(watch);
 	repairs = unfinished(p);
 	assert_int_equal(pme_json_count(repairs), 20);

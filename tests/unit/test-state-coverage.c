@@ -116,9 +116,10 @@ static void those_that_are_never_certain_to_be_gone(void **state)
 {
 	struct watch *w = *state;
 	_cleanup_free_ char *region = region_text("complete");
-	size_t forgotten = 0;
+	size_t forgotten = 0, written = 0;
 
 	for (unsigned int i = 0; i < 600; i++) {
+		const char *changes;
 		_cleanup_free_ char *identity = pme_printf("ns:%u", i), *both = NULL;
 		_cleanup_free_ char *disk = disk_text("pmem0", identity, "complete");
 		_cleanup_free_ char *words = NULL;
@@ -128,8 +129,12 @@ static void those_that_are_never_certain_to_be_gone(void **state)
 		words = event_words(&w->news);
 		assert_null(words ? strstr(words, "device-offline") : NULL);
 		forgotten += words && strstr(words, "device-changed:notice ");
+		changes = json_object_to_json_string(w->news.changes);
+		written += strstr(changes, "\"present\": 0") != NULL ||
+			   strstr(changes, "\"present\": false") != NULL;
 	}
 	assert_int_equal(forgotten, 600 - 1 - 512);
+	assert_int_equal(written, forgotten);
 	assert_int_equal(count_incidents(w), 512);
 	assert_int_equal(list_doc(w, "{'severity':'info','subject':'region0','text':'x'}", region),
 			 0);
@@ -177,10 +182,13 @@ static void jobs_fail_once(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(absent_with_a_reason),	     TEST(a_list_that_cannot_be_read),
-		TEST(gaps_of_a_region_that_is_gone), TEST(absent_from_a_region_with_trouble),
+		TEST(absent_with_a_reason),
+		TEST(a_list_that_cannot_be_read),
+		TEST(gaps_of_a_region_that_is_gone),
+		TEST(absent_from_a_region_with_trouble),
 		TEST(those_that_are_never_certain_to_be_gone),
-		TEST(a_device_without_its_identity), TEST(jobs_fail_once),
+		TEST(a_device_without_its_identity),
+		TEST(jobs_fail_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

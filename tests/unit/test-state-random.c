@@ -42,14 +42,6 @@ static void show(const struct model *m, size_t disk, size_t shown, char **findin
 						      "'badblocks'", "lost", "/srv/a"));
 }
 
-/* One behind the last of these that is bad: a list that is cut off is whole up to there. */
-static size_t last_shown(const struct model *m, size_t disk, size_t shown)
-{
-	while (shown > 0 && !m->bad[disk][shown - 1])
-		shown--;
-	return shown;
-}
-
 static void scan(struct model *m, struct rnd *rnd, struct pmed_state *state, int64_t now,
 		 int64_t *last_id, struct pmed_news *news)
 {
@@ -60,20 +52,19 @@ static void scan(struct model *m, struct rnd *rnd, struct pmed_state *state, int
 
 	for (size_t d = 0; d < DISKS; d++) {
 		uint64_t list = rnd_below(rnd, 2) ? 0 : rnd_below(rnd, 4);
-		size_t shown = list == 0 ? SLOTS : list == 3 ? 0 : rnd_below(rnd, SLOTS), told;
+		size_t shown = list == 0 ? SLOTS : list == 3 ? 0 : rnd_below(rnd, SLOTS);
 
 		if (!m->there[d])
 			continue;
 		append(&devices, disk_text(disks[d], identities[d], lists[list]));
 		show(m, d, shown, &findings);
 		m->met[d] = m->online[d] = true;
-		told = list == 0 ? SLOTS : list == 1 ? last_shown(m, d, shown) : 0;
 		for (size_t s = 0; s < SLOTS; s++) {
 			bool listed = s < shown && m->bad[d][s];
 
 			m->want_added[d][s] += listed && !m->known[d][s];
-			m->want_gone[d][s] += s < told && !listed && m->known[d][s];
-			m->known[d][s] = listed || (m->known[d][s] && s >= told);
+			m->want_gone[d][s] += list == 0 && !listed && m->known[d][s];
+			m->known[d][s] = listed || (m->known[d][s] && list != 0);
 		}
 	}
 	text = doc_text("scan", "complete", "", devices, findings);

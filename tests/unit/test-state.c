@@ -187,48 +187,6 @@ static void ranges_that_are_cut_otherwise_in_a_list_that_is_cut_off(void **state
 	check_events(w, "finding-added:critical ");
 }
 
-/* The kernel sorts: up to its last entry a list that is cut off is whole. */
-static void a_list_that_is_cut_off_tells_of_what_comes_before(void **state)
-{
-	static const struct {
-		const char *known_by, *disk, *region;
-		bool gone;
-	} cases[] = {
-		{"'badblocks'", "clipped", "complete", true},
-		{"'badblocks'", "full", "complete", false},
-		{"'badblocks','region'", "clipped", "complete", true},
-		{"'badblocks','region'", "clipped", "clipped", true},
-		{"'badblocks','region'", "clipped", "full", false},
-		{"'region'", "clipped", "clipped", true},
-		{"'region'", "clipped", "full", false},
-	};
-	struct watch *w = *state;
-
-	for (size_t i = 0; i < PME_ARRAY_SIZE(cases); i++) {
-		_cleanup_free_ char *all = strdup(""), *middle = NULL, *words = NULL;
-
-		for (unsigned int k = 1; k <= 3; k++) {
-			_cleanup_free_ char *before = all;
-			_cleanup_free_ char *one =
-				finding_text(k, "pmem0", k * 8192, cases[i].known_by, "lost", "/a");
-
-			all = pme_printf("%s%s%s", before, k > 1 ? "," : "", one);
-			middle = k == 2 ? pme_take_ptr(one) : middle;
-		}
-		scan(w, "complete", "complete", all);
-		scan(w, cases[i].disk, cases[i].region, middle);
-		words = event_words(&w->news);
-		assert_int_equal(words && strstr(words, "finding-gone:notice "), cases[i].gone);
-		if (cases[i].gone) /* the first one, not the last one */
-			assert_string_equal(
-				pme_json_get_text(
-					pme_json_at(pme_json_get(event_at(w, 0), "findings"), 0),
-					"id"),
-				"0000000000000001");
-		scan(w, "complete", "complete", "");
-	}
-}
-
 /* A scan of region0 while pmem0 is disabled. */
 static void scan_region(struct watch *w, const char *findings)
 {
@@ -407,7 +365,6 @@ int main(void)
 		TEST(what_is_not_listed_is_not_gone_for_that),
 		TEST(ranges_that_are_cut_otherwise),
 		TEST(ranges_that_are_cut_otherwise_in_a_list_that_is_cut_off),
-		TEST(a_list_that_is_cut_off_tells_of_what_comes_before),
 		TEST(bytes_that_change_their_device),
 		TEST(a_storm_is_a_handful),
 		TEST(files_beyond_the_limit_are_counted),

@@ -179,13 +179,13 @@ static void what_is_old_is_forgotten(void **state)
 				  "{'table':'devices','row':{'identity':'ns:b','present':0,"
 				  "'last_seen':11}}]"),
 			 0);
-	assert_int_equal(pme_store_expire(p->store, 25, 5), 0);
+	assert_int_equal(pme_store_expire(p->store, 100, 25, 5), 0);
 	check_ids(p, (struct pme_event_filter){.type = -1}, "50 60 70 80 90 ");
 	text = load_text(p);
 	assert_non_null(strstr(text, "ns:a"));
 	assert_non_null(strstr(text, "\"id\":9"));
 	assert_null(strstr(text, "ns:b"));
-	assert_int_equal(pme_store_expire(p->store, 25, 5), 0);
+	assert_int_equal(pme_store_expire(p->store, 100, 25, 5), 0);
 	check_ids(p, (struct pme_event_filter){.type = -1}, "50 60 70 80 90 ");
 }
 
@@ -209,7 +209,7 @@ static void samples_are_thinned_out(void **state)
 		assert_int_equal(apply(p, rows), 0);
 	}
 	for (int again = 0; again < 2; again++) {
-		assert_int_equal(pme_store_expire(p->store, 0, 0), 0);
+		assert_int_equal(pme_store_expire(p->store, 120 * DAY - 30 * MINUTE, 0, 0), 0);
 		assert_int_equal(pme_store_number(p->store, "SELECT count(*) FROM health", &count),
 				 0);
 		/* the last one is of 23:30 on the twentieth day: a week before is 23:30, too */
