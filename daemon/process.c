@@ -177,6 +177,15 @@ static bool has_begun(const struct pmed_process *process)
 	return process->child.pid > 0 || process->pidfd >= 0;
 }
 
+/* It was killed: now its end, or the time at which it is said to hang. */
+static void await_death(struct pmed_process *process)
+{
+	/* at the end of the loop nobody waits any more */
+	if (set_timer(process, has_begun(process) ? process->patience : 0) < 0 &&
+	    sd_event_get_state(process->loop) != SD_EVENT_FINISHED)
+		pmed_log(PME_EVENT_WARNING, "no timer for a process that was killed");
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct pmed_process *process = arg;
@@ -243,8 +252,8 @@ static int on_report(sd_event_source *source, int fd, uint32_t events, void *arg
 		note_end(process, &report.end);
 	} else if (r == 0 && process->pidfd < 0) {
 		process->pidfd = pidfd;
-		if (process->killed) /* a moment ago: it was said to have never begun */
-			(void)set_timer(process, process->patience);
+		if (process->killed) /* a moment ago, as one that never began */
+			await_death(process);
 	} else {
 		pme_close_fd(&pidfd);
 		lose(process, r < 0 ? r : -EPROTO);
@@ -425,10 +434,7 @@ void pmed_process_kill(struct pmed_process *process)
 	if (process->has_ended || process->killed)
 		return;
 	process->killed = true;
-	/* at the end of the loop nobody waits any more */
-	if (set_timer(process, has_begun(process) ? process->patience : 0) < 0 &&
-	    sd_event_get_state(process->loop) != SD_EVENT_FINISHED)
-		pmed_log(PME_EVENT_WARNING, "no timer for a process that was killed");
+	await_death(process);
 }
 
 void pmed_process_kill_inside(struct pmed_process *process)

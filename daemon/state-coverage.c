@@ -54,9 +54,22 @@ int pmed_coverage(struct pmed_turn *turn, const char *key, const char *region, c
 	return cover(turn, key, region_device(turn->state, region), what, why);
 }
 
+static char *absent_key(const struct pmed_device *device)
+{
+	return pme_printf("absent:%s", device->identity);
+}
+
+const struct pmed_incident *pmed_coverage_absence(const struct pmed_state *state,
+						  const struct pmed_device *device)
+{
+	_cleanup_free_ char *key = absent_key(device);
+
+	return key ? pmed_incident_find(state, key, pmed_cause_coverage) : NULL;
+}
+
 int pmed_coverage_absent(struct pmed_turn *turn, const struct pmed_device *device, const char *why)
 {
-	_cleanup_free_ char *key = pme_printf("absent:%s", device->identity);
+	_cleanup_free_ char *key = absent_key(device);
 	_cleanup_free_ char *what = pme_printf("what is known of %s", pmed_device_name(device));
 
 	return key && what ? cover(turn, key, device, what, why) : -ENOMEM;

@@ -33,11 +33,10 @@ static bool is_idle(const struct pmed_state *state, const struct pmed_device *de
 /* When it went, or was not seen for the first time: a machine may have been off for long. */
 static int64_t gone_since(const struct pmed_state *state, const struct pmed_device *device)
 {
-	_cleanup_free_ char *key = pme_printf("absent:%s", device->identity);
 	const struct pmed_incident *incident = offline_of(state, device);
 
-	if (!incident && key)
-		incident = pmed_incident_find(state, key, pmed_cause_coverage);
+	if (!incident)
+		incident = pmed_coverage_absence(state, device);
 	return incident ? incident->opened : device->last_seen;
 }
 

@@ -184,6 +184,9 @@ int pmed_coverage_of(struct pmed_turn *turn, const char *region, struct json_obj
 
 /* Why it is not certain that @device, which is not seen, is gone (NULL: it is seen); told once. */
 int pmed_coverage_absent(struct pmed_turn *turn, const struct pmed_device *device, const char *why);
+/* The open incident that this opened, or NULL. */
+const struct pmed_incident *pmed_coverage_absence(const struct pmed_state *state,
+						  const struct pmed_device *device);
 /* Lists of bad blocks that a scan could not read, or can again: each by itself. */
 int pmed_coverage_lists(struct pmed_turn *turn);
 /* It is gone: what could not be seen of it is no gap any more. */

@@ -73,9 +73,8 @@ static bool is_ours(const struct keeping *k, const struct pme_manifest *m)
 static int find_base(struct keeping *k)
 {
 	_cleanup_free_ uint64_t *versions = NULL;
-	const struct pme_os here = {.root = k->object};
 	size_t count = 0;
-	int r = pme_os_exists(&here, PME_SAVED_DAMAGED);
+	int r = pme_saved_is_damaged(k->object);
 
 	if (r < 0)
 		return r;

@@ -22,7 +22,6 @@ static int load_newest(const struct sharing *s, const struct pme_sample *sample,
 {
 	_cleanup_free_ char *name = pme_saved_object_name(sample->inode, sample->generation);
 	_cleanup_close_ int object = name ? pme_saved_dir(s->replica, name, false) : -ENOMEM;
-	const struct pme_os here = {.root = object};
 	_cleanup_free_ uint64_t *versions = NULL;
 	const char *why;
 	size_t count = 0;
@@ -32,7 +31,7 @@ static int load_newest(const struct sharing *s, const struct pme_sample *sample,
 		r = pme_saved_load(object, versions[0], s->checkpoints, ret, &why);
 	if (r == -ENOMEM)
 		return r;
-	*ret_damaged = object >= 0 && pme_os_exists(&here, PME_SAVED_DAMAGED) != 0;
+	*ret_damaged = object >= 0 && pme_saved_is_damaged(object) != 0;
 	ret->sample.devno = sample->devno;
 	return r == 0 && count > 0 && ret->manifest->inode == sample->inode &&
 	       ret->manifest->inode_generation == sample->generation &&
@@ -79,28 +78,33 @@ static int add_lacking(const struct pme_saved *saved, struct pme_range_list *ret
 	return r;
 }
 
+/* What of the open file the version does not prove: 1; 0: it proves nothing; -errno. */
+static int find_changed(const struct pme_saved *saved, int fd, uint64_t size,
+			struct pme_range_list *changed)
+{
+	_cleanup_(pme_extents_done) struct pme_extents extents = {0};
+	int r;
+
+	if (!saved->manifest->has_checkpoint)
+		return fsync(fd) < 0 ? -errno : pme_saved_unchanged(saved, fd);
+	if (saved->checkpoint < 0)
+		return 0;
+	r = pme_checkpoint_extents(fd, size, &extents);
+	if (r == 0)
+		r = pme_checkpoint_changes(saved, &extents, size, changed);
+	return r < 0 ? r : 1;
+}
+
 /* Bytes of the open file that the version proves, and has: 0 or -errno. */
 static int count_proven(const struct pme_saved *saved, int fd, uint64_t size, uint64_t *ret)
 {
 	_cleanup_(pme_range_list_done) struct pme_range_list changed = {0};
-	_cleanup_(pme_extents_done) struct pme_extents extents = {0};
-	int r;
+	int r = find_changed(saved, fd, size, &changed);
 
 	*ret = 0;
-	if (!saved->manifest->has_checkpoint) {
-		r = fsync(fd) < 0 ? -errno : pme_saved_unchanged(saved, fd);
-		if (r <= 0)
-			return r;
-		r = 0;
-	} else {
-		if (saved->checkpoint < 0)
-			return 0;
-		r = pme_checkpoint_extents(fd, size, &extents);
-		if (r == 0)
-			r = pme_checkpoint_changes(saved, &extents, size, &changed);
-	}
-	if (r == 0)
-		r = add_lacking(saved, &changed);
+	if (r <= 0)
+		return r;
+	r = add_lacking(saved, &changed);
 	pme_range_list_clip(&changed, size);
 	if (r == 0)
 		*ret = size - pme_range_list_bytes(&changed);

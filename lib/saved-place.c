@@ -54,6 +54,13 @@ int pme_saved_replica(const struct pme_os *os, const struct pme_protection *prot
 	return pme_saved_dir(fd, protection->id, make);
 }
 
+int pme_saved_is_damaged(int object)
+{
+	const struct pme_os here = {.root = object};
+
+	return pme_os_exists(&here, PME_SAVED_DAMAGED);
+}
+
 char *pme_saved_object_name(uint64_t inode, uint32_t generation)
 {
 	return pme_printf("%016llx-%08x", (unsigned long long)inode, generation);

@@ -30,6 +30,9 @@ int pme_saved_dir(int parent, const char *name, bool make);
  */
 int pme_saved_replica(const struct pme_os *os, const struct pme_protection *protection, bool make);
 
+/* Was a version in the directory of an object found damaged?  1, 0, -errno. */
+int pme_saved_is_damaged(int object);
+
 /* Names, allocated; NULL without memory. */
 char *pme_saved_object_name(uint64_t inode, uint32_t generation);
 char *pme_saved_checkpoint_name(const struct pme_manifest *manifest);
