@@ -18,23 +18,15 @@
 #include "check.h"
 #include "daemon.h"
 #include "launcher.h"
-#include "process.h"
+#include "process-seen.h"
 #include "remote.h"
 #include "tree.h"
-
-#define LIMIT 60000 /* ms: that no test needs */
 
 struct world {
 	struct tree tree;
 	sd_event *loop;
 	char *program, *socket;
 	pid_t launcher;
-};
-
-struct seen {
-	struct pmed_result result;
-	char out[256], err[256];
-	unsigned int done, ended;
 };
 
 static bool *spare; /* shared with launchers: what they want to kill is not */
@@ -114,23 +106,6 @@ static inline int tear_down(void **state)
 	return 0;
 }
 
-static inline void on_done(void *arg, const struct pmed_result *result)
-{
-	struct seen *seen = arg;
-
-	seen->done++;
-	seen->result = *result;
-	snprintf(seen->out, sizeof(seen->out), "%s", result->out);
-	snprintf(seen->err, sizeof(seen->err), "%s", result->err);
-}
-
-static inline void on_ended(void *arg)
-{
-	struct seen *seen = arg;
-
-	seen->ended++;
-}
-
 /* What runs @script when it is ordered. */
 static inline struct pmed_process_args worker(struct world *w, struct seen *seen,
 					      const char *script)
@@ -171,29 +146,6 @@ static inline void run_script(struct world *w, struct seen *seen, const char *sc
 	struct pmed_process_args args = worker(w, seen, script);
 
 	run_args(w, seen, &args);
-}
-
-/* The number in @text is no process any more, or one that has ended. */
-static inline void assert_dead(const char *text)
-{
-	_cleanup_free_ char *path = pme_printf("/proc/%lu/stat", strtoul(text, NULL, 10));
-	char state = '?';
-
-	for (unsigned int i = 0; i < LIMIT / 10; i++) {
-		FILE *file = fopen(path, "re");
-
-		if (!file)
-			return;
-		while (fgetc(file) != ')' && !feof(file))
-			;
-		fgetc(file);
-		state = (char)fgetc(file);
-		fclose(file);
-		if (state == 'Z' || state == 'X')
-			return;
-		usleep(10000);
-	}
-	fail_msg("process %s is in state %c", text, state);
 }
 
 #endif

@@ -31,14 +31,14 @@ static void test_is_killed_with_its_group(void **state)
 	assert_true(seen.result.timed_out);
 	assert_false(seen.result.stuck);
 	assert_int_equal(seen.result.signal, SIGKILL);
-	assert_dead(seen.out);
+	assert_dead(seen.out, LIMIT);
 	run_script(*state, &seen, "sleep 1000 & echo $!; exit 4"); /* keeps the output open */
 	assert_int_equal(seen.result.exit_code, 4);
 	assert_true(seen.result.cut);
-	assert_dead(seen.out);
+	assert_dead(seen.out, LIMIT);
 	run_script(*state, &seen, "sleep 1000 >/dev/null 2>&1 & echo $!; exit 4");
 	assert_false(seen.result.cut);
-	assert_dead(seen.out);
+	assert_dead(seen.out, LIMIT);
 }
 
 static void test_guard_lives_on(void **state)
@@ -46,15 +46,11 @@ static void test_guard_lives_on(void **state)
 	struct seen seen;
 	struct pmed_process_args args = worker(
 		*state, &seen, "setsid sleep 1000 >/dev/null 2>&1 & sleep 0.3; echo $!; wait");
-	pid_t guard;
 
 	args.deadline = 8000;
 	run_args(*state, &seen, &args);
 	assert_true(seen.result.timed_out);
-	guard = (pid_t)strtoul(seen.out, NULL, 10);
-	assert_true(guard > 1);
-	assert_int_equal(kill(guard, 0), 0);
-	kill(guard, SIGKILL);
+	assert_lives_on(seen.out, LIMIT);
 }
 
 static void test_forgotten(void **state)
@@ -66,7 +62,7 @@ static void test_forgotten(void **state)
 
 	pmed_process_forget(process);
 	pmed_process_end_all(LIMIT);
-	assert_dead(pid);
+	assert_dead(pid, LIMIT);
 	assert_int_equal(seen.done, 0);
 }
 
@@ -83,8 +79,7 @@ static void test_stuck(void **state)
 	assert_true(seen.result.stuck && seen.result.timed_out);
 	assert_int_equal(pmed_process_stuck(), 1);
 	assert_int_equal(seen.ended, 0);
-	assert_true(strtoul(seen.out, NULL, 10) > 1);
-	kill((pid_t)strtoul(seen.out, NULL, 10), SIGKILL);
+	kill(printed_process(seen.out), SIGKILL);
 	while (!seen.ended)
 		assert_true(sd_event_run(w->loop, LIMIT * 1000) > 0);
 	assert_int_equal(pmed_process_stuck(), 0);
@@ -103,7 +98,7 @@ static void test_killed_as_it_begins(void **state)
 	pmed_process_kill(process);
 	for (unsigned int i = 0; i < 20 && !seen.done; i++)
 		assert_true(sd_event_run(w->loop, 10000) >= 0);
-	__real_kill((pid_t)strtoul(pid, NULL, 10), SIGKILL);
+	__real_kill(printed_process(pid), SIGKILL);
 	await_done(w, &seen);
 	assert_false(seen.result.stuck);
 	assert_true(seen.result.signal == SIGKILL || seen.result.error == -ECANCELED);

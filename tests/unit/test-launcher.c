@@ -74,7 +74,7 @@ static void test_launcher_dies(void **state)
 	await_done(w, &seen);
 	assert_int_equal(seen.result.error, -ECONNRESET);
 	assert_false(seen.result.stuck);
-	assert_dead(seen.out);
+	assert_dead(seen.out, LIMIT);
 	seen = (struct seen){0};
 	assert_int_equal(pmed_process_start(w->loop, &args, &process), -ECONNREFUSED);
 	begin_launcher(w);

@@ -2,22 +2,13 @@
 /*
  * Programs beside the loop: how they end, how they are ended, and that nothing is left of them.
  */
-#include "process.h"
+#include "process-seen.h"
 
 #include <dirent.h>
-#include <signal.h>
-#include <string.h>
 
-#include "check.h"
 #include "daemon.h"
 
-#define LIMIT 60000 /* ms: that no test needs */
-
-struct seen {
-	struct pmed_result result;
-	char out[256], err[256];
-	unsigned int done, ended;
-};
+#define DYING 10000 /* ms: more than any of them needs */
 
 static bool spare;
 
@@ -27,26 +18,6 @@ int __wrap_kill(pid_t pid, int sig);
 int __wrap_kill(pid_t pid, int sig)
 {
 	return spare ? 0 : __real_kill(pid, sig);
-}
-
-static void on_done(void *arg, const struct pmed_result *result)
-{
-	struct seen *seen = arg;
-
-	seen->done++;
-	seen->result = *result;
-	assert_non_null(result->out);
-	assert_non_null(result->err);
-	assert_int_equal(result->out[result->out_len], 0);
-	snprintf(seen->out, sizeof(seen->out), "%s", result->out);
-	snprintf(seen->err, sizeof(seen->err), "%s", result->err);
-}
-
-static void on_ended(void *arg)
-{
-	struct seen *seen = arg;
-
-	seen->ended++;
 }
 
 static char *const environment[] = {(char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
@@ -225,29 +196,6 @@ static void test_deadline(void **state)
 	assert_int_equal(seen.result.signal, SIGKILL);
 }
 
-/* The number that the script printed is no process any more, or a zombie of somebody else. */
-static void assert_dead(const char *pid)
-{
-	char path[64], state = 'Z';
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%lu/stat", strtoul(pid, NULL, 10));
-	for (unsigned int i = 0; i < 1000; i++) {
-		file = fopen(path, "re");
-		if (!file)
-			return;
-		while (fgetc(file) != ')' && !feof(file))
-			;
-		fgetc(file);
-		state = (char)fgetc(file);
-		fclose(file);
-		if (state == 'Z' || state == 'X')
-			return;
-		usleep(10000);
-	}
-	fail_msg("process %s is in state %c", pid, state);
-}
-
 static void test_grandchildren(void **state)
 {
 	struct seen seen;
@@ -257,29 +205,23 @@ static void test_grandchildren(void **state)
 	assert_int_equal(seen.result.exit_code, 4);
 	assert_false(seen.result.timed_out);
 	assert_true(seen.result.cut);
-	assert_dead(seen.out);
+	assert_dead(seen.out, DYING);
 	/* does not */
 	run_shell(state, &seen, "sleep 1000 >/dev/null 2>&1 & echo $!; exit 4");
 	assert_false(seen.result.cut);
-	assert_dead(seen.out);
+	assert_dead(seen.out, DYING);
 }
 
-/* What left the group on purpose lives on, as the guard of a metadata snapshot has to. */
 static void test_guard(void **state)
 {
 	struct seen seen;
 	char *argv[4], script[] = "setsid sleep 1000 >/dev/null 2>&1 & sleep 0.3; echo $!; sleep 9";
 	struct pmed_process_args args = shell(&seen, script, argv);
-	pid_t guard;
 
 	args.deadline = 8000;
 	run_args(*state, &seen, &args);
 	assert_true(seen.result.timed_out);
-	guard = (pid_t)strtoul(seen.out, NULL, 10);
-	assert_true(guard > 1);
-	assert_int_equal(kill(guard, 0), 0);
-	kill(guard, SIGKILL);
-	assert_dead(seen.out);
+	assert_lives_on(seen.out, DYING);
 }
 
 static void test_cannot_execute(void **state)
@@ -342,8 +284,7 @@ static void test_stuck(void **state)
 	assert_true(seen.result.stuck && seen.result.timed_out);
 	assert_int_equal(pmed_process_stuck(), 1);
 	assert_int_equal(seen.ended, 0);
-	assert_true(strtoul(seen.out, NULL, 10) > 1);
-	kill((pid_t)strtoul(seen.out, NULL, 10), SIGKILL);
+	kill(printed_process(seen.out), SIGKILL);
 	while (!seen.ended)
 		step(*state);
 	assert_int_equal(pmed_process_stuck(), 0);
@@ -364,8 +305,7 @@ static void test_stuck_at_end(void **state)
 	spare = false;
 	assert_int_equal(pmed_process_stuck(), 0);
 	assert_int_equal(seen.ended, 0);
-	assert_true(strtoul(seen.out, NULL, 10) > 1);
-	kill((pid_t)strtoul(seen.out, NULL, 10), SIGKILL);
+	kill(printed_process(seen.out), SIGKILL);
 }
 
 static void test_no_leaks(void **state)
