@@ -30,6 +30,7 @@ struct pmed_job {
 	bool gives_way;	       /* it is killed for an unmount */
 	bool again;	       /* and that was its end */
 	unsigned int gave_way; /* in a row */
+	unsigned int gaps;     /* scans in a row that were not whole; no more than delays need */
 	bool own_cause;	       /* of the one that runs: see struct pmed_place */
 };
 

@@ -20,6 +20,9 @@
 #define ACCURACY_USEC 1000
 /* Mounts and tables change in bursts that nobody waits for: what stands on a device can wait. */
 #define STACK_SETTLE_USEC (5000 * MSEC)
+/* What could not be seen may only have been on its way: looked at again soon, and then later and
+ * later. */
+#define GAP_USEC (10000 * MSEC)
 /* Regions; a machine has one for each interleave set. */
 #define PLACES_MAX 1024
 
@@ -367,6 +370,17 @@ static bool tells_findings(struct json_object *events)
 	return false;
 }
 
+/* A scan of @job that was not whole. */
+static uint64_t gap_delay(const struct pmed *d, struct pmed_job *job)
+{
+	uint64_t most = d->conf.watch.snapshot * MSEC, delay = GAP_USEC << job->gaps;
+
+	if (delay >= most)
+		return most;
+	job->gaps++;
+	return delay;
+}
+
 void pmed_jobs_learned(struct pmed_job *job, bool whole, struct json_object *events)
 {
 	struct pmed_place *place = job->place;
@@ -381,8 +395,12 @@ void pmed_jobs_learned(struct pmed_job *job, bool whole, struct json_object *eve
 		if (job->own_cause && tells_findings(events))
 			hint_findings(d, place, now, settle_of(d));
 		/* A file that is deleted, or a member that fails, changes no list. */
-		if (!whole || has_findings(d, place))
+		if (has_findings(d, place))
 			pmed_schedule_by(&job->schedule, now + d->conf.watch.snapshot * MSEC);
+		if (whole)
+			job->gaps = 0;
+		else
+			pmed_schedule_by(&job->schedule, now + gap_delay(d, job));
 		break;
 	case PMED_JOB_SNAPSHOT:
 		pmed_schedule_by(&job->schedule, now + d->conf.watch.snapshot * MSEC);

@@ -12,7 +12,7 @@
 #include <string.h>
 
 struct search {
-	const struct pme_os *os;
+	const struct pme_topo *topo;
 	const struct pme_spaces *spaces;
 	struct pme_fs_use *uses;
 	size_t n_uses;
@@ -26,6 +26,7 @@ struct process {
 	bool denied;
 	bool shared;		       /* a shared mapping of something wanted */
 	bool mapped;		       /* that is what is looked at now */
+	uint64_t unknown;	       /* the last mount that is in none of its tables */
 	struct pme_fs_holder *current; /* smaps: whose mapping the lines belong to */
 };
 
@@ -64,7 +65,7 @@ static int get_holder(struct process *process, struct pme_fs_use *use, struct pm
 	last = &use->holders[use->n_holders++];
 	*last = (struct pme_fs_holder){.who = {.pid = (pid_t)pid, .fd = -1}};
 	*ret = last;
-	r = pme_holder_name(process->search->os, process->pid, &last->who);
+	r = pme_holder_name(process->search->topo->os, process->pid, &last->who);
 	return r < 0 ? note_error(process, r) : 0;
 }
 
@@ -156,7 +157,7 @@ static int look_at_node(struct process *process, const char *path)
 	struct search *search = process->search;
 	struct pme_fs_use *use;
 	struct stat st;
-	int r = pme_os_stat(search->os, path, true, &st);
+	int r = pme_os_stat(search->topo->os, path, true, &st);
 
 	if (r < 0)
 		return note_error(process, r);
@@ -166,23 +167,53 @@ static int look_at_node(struct process *process, const char *path)
 	return use ? add_to(process, use, st.st_ino) : 0;
 }
 
-/* Its mount is in no namespace: is it a file of a filesystem that was unmounted lazily? */
-static int look_at_lost(struct process *process, const char *path)
+/* Not something of the kernel's own: 1, 0 or -errno. */
+static int is_of_filesystem(const struct pme_os *os, const char *path)
 {
 	static const char *const own[] = {"/memfd:", "/SYSV",	 "/dev/zero", "/anon_hugepage",
 					  "/[",	     "/dmabuf:", "/i915",     "/drm"};
 	_cleanup_free_ char *name = NULL;
-	int r = pme_os_readlink(process->search->os, path, &name);
+	int r = pme_os_readlink(os, path, &name);
 
 	if (r < 0)
-		return note_error(process, r);
-	if (name[0] != '/')
-		return 0;
+		return r;
 	for (size_t i = 0; i < PME_ARRAY_SIZE(own); i++)
 		if (strncmp(name, own[i], strlen(own[i])) == 0)
 			return 0;
-	process->search->n_lost++;
-	return 0;
+	return name[0] == '/';
+}
+
+static int look_at_file(struct process *process, const char *path, const struct pme_mount *mount,
+			uint64_t inode)
+{
+	struct search *search = process->search;
+	struct pme_fs_use *use = find_fs(search, mount->shown);
+
+	if (use)
+		return add_to(process, use, inode);
+	return search->devices && is_in_memory(mount->type) ? look_at_node(process, path) : 0;
+}
+
+/* No namespace had its mount: it came since, or was unmounted lazily. */
+static int look_at_unknown(struct process *process, const char *path, uint64_t id, uint64_t inode)
+{
+	struct search *search = process->search;
+	struct pme_mount mount;
+	int r = is_of_filesystem(search->topo->os, path);
+
+	if (r <= 0)
+		return r < 0 ? note_error(process, r) : 0;
+	r = id == process->unknown ? 0 : pme_spaces_ask(search->topo, process->pid, id, &mount);
+	if (r < 0)
+		return note_error(process, r);
+	if (r == 0) {
+		process->unknown = id;
+		search->n_lost++;
+		return 0;
+	}
+	r = look_at_file(process, path, &mount, inode);
+	pme_mount_done(&mount);
+	return r;
 }
 
 static int look_at_fd(struct process *process, const char *fd)
@@ -191,22 +222,18 @@ static int look_at_fd(struct process *process, const char *fd)
 	_cleanup_free_ char *path = pme_printf("proc/%s/fd/%s", process->pid, fd);
 	const struct pme_space_mount *mount;
 	_cleanup_free_ char *text = NULL;
-	struct pme_fs_use *use;
 	uint64_t id, inode;
 	size_t len;
-	int r = pme_os_read_attr(search->os, &text, &len, "proc/%s/fdinfo/%s", process->pid, fd);
+	int r = pme_os_read_attr(search->topo->os, &text, &len, "proc/%s/fdinfo/%s", process->pid,
+				 fd);
 
 	if (r == 0)
 		r = pme_fdinfo_place_parse(text, len, &id, &inode);
 	if (r < 0 || !path)
 		return note_error(process, path ? r : -ENOMEM);
 	mount = pme_spaces_find(search->spaces, id);
-	if (!mount)
-		return look_at_lost(process, path);
-	use = find_fs(search, mount->mount.shown);
-	if (use)
-		return add_to(process, use, inode);
-	return search->devices && is_in_memory(mount->mount.type) ? look_at_node(process, path) : 0;
+	return mount ? look_at_file(process, path, &mount->mount, inode)
+		     : look_at_unknown(process, path, id, inode);
 }
 
 static int look_at_fds(struct process *process)
@@ -214,7 +241,7 @@ static int look_at_fds(struct process *process)
 	_cleanup_free_ char *path = pme_printf("proc/%s/fdinfo", process->pid);
 	char **names = NULL;
 	size_t count = 0;
-	int r = path ? pme_os_list(process->search->os, path, &names, &count) : -ENOMEM;
+	int r = path ? pme_os_list(process->search->topo->os, path, &names, &count) : -ENOMEM;
 
 	if (r < 0)
 		return note_error(process, r);
@@ -279,7 +306,7 @@ static int look_at_maps(struct process *process, const char *name,
 	_cleanup_free_ char *text = NULL;
 	const char *pos, *end;
 	size_t len;
-	int r = pme_os_read_attr(process->search->os, &text, &len, "proc/%s/%s", process->pid,
+	int r = pme_os_read_attr(process->search->topo->os, &text, &len, "proc/%s/%s", process->pid,
 				 name);
 
 	if (r < 0)
@@ -315,7 +342,7 @@ static int look_at_all(struct search *search, struct pme_log *log)
 	char **names = NULL;
 	bool has_first = false;
 	size_t count = 0;
-	int r = pme_os_list(search->os, "proc", &names, &count);
+	int r = pme_os_list(search->topo->os, "proc", &names, &count);
 
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		uint64_t pid;
@@ -333,10 +360,10 @@ static int look_at_all(struct search *search, struct pme_log *log)
 	return 0;
 }
 
-int pme_fs_holders_find(const struct pme_os *os, const struct pme_spaces *spaces,
+int pme_fs_holders_find(const struct pme_topo *topo, const struct pme_spaces *spaces,
 			struct pme_fs_use *uses, size_t n_uses, struct pme_log *log)
 {
-	struct search search = {.os = os, .spaces = spaces, .uses = uses, .n_uses = n_uses};
+	struct search search = {.topo = topo, .spaces = spaces, .uses = uses, .n_uses = n_uses};
 	int r;
 
 	for (size_t i = 0; i < n_uses; i++)

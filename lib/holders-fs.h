@@ -31,7 +31,7 @@ struct pme_fs_use {
 };
 
 /* Fill the holders of each of @uses: 0 or -ENOMEM; what cannot be seen is said in @log. */
-int pme_fs_holders_find(const struct pme_os *os, const struct pme_spaces *spaces,
+int pme_fs_holders_find(const struct pme_topo *topo, const struct pme_spaces *spaces,
 			struct pme_fs_use *uses, size_t n_uses, struct pme_log *log);
 void pme_fs_use_done(struct pme_fs_use *use);
 

@@ -271,7 +271,7 @@ static int run(struct pme_sim *sim, char *const *selectors, size_t count, struct
 	if (r == 0)
 		r = find_raws(sim);
 	if (r == 0)
-		r = pme_fs_holders_find(sim->topo->os, &sim->spaces, sim->uses, sim->n_uses, log);
+		r = pme_fs_holders_find(sim->topo, &sim->spaces, sim->uses, sim->n_uses, log);
 	return r;
 }
 

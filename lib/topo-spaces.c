@@ -185,3 +185,20 @@ const struct pme_space_mount *pme_spaces_find(const struct pme_spaces *spaces, u
 					  sizeof(*spaces->mounts), by_id)
 				: NULL;
 }
+
+int pme_spaces_ask(const struct pme_topo *topo, const char *pid, uint64_t id, struct pme_mount *ret)
+{
+	_cleanup_(unref_table) struct libmnt_table *table = NULL;
+	_cleanup_(free_iter) struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+	_cleanup_free_ char *path = pme_printf("proc/%s/mountinfo", pid);
+	struct libmnt_fs *fs;
+	int r = path && iter ? pme_mount_table(topo, path, &table) : -ENOMEM;
+
+	while (r == 0 && mnt_table_next_fs(table, iter, &fs) == 0) {
+		if ((uint64_t)mnt_fs_get_id(fs) != id)
+			continue;
+		r = pme_mount_fill(topo, fs, ret);
+		return r < 0 ? r : 1;
+	}
+	return r;
+}

@@ -35,5 +35,11 @@ int pme_spaces_load(const struct pme_topo *topo, struct pme_log *log, struct pme
 void pme_spaces_done(struct pme_spaces *spaces);
 /* The mount with that id, or NULL. */
 const struct pme_space_mount *pme_spaces_find(const struct pme_spaces *spaces, uint64_t id);
+/*
+ * The mount with that id as the process @pid (digits) sees it now: it may have come since the load.
+ * 1 (then @ret is to be given to pme_mount_done()), 0 when there is none, or -errno.
+ */
+int pme_spaces_ask(const struct pme_topo *topo, const char *pid, uint64_t id,
+		   struct pme_mount *ret);
 
 #endif

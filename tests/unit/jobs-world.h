@@ -183,7 +183,8 @@ static inline void set_worker(const char *script)
 {
 	_cleanup_free_ char *text =
 		pme_printf("#!/bin/sh\nD=%s\nanswer() { echo \"{\\\"format\\\": "
-			   "\\\"pmemctl.$1\\\"}\"; }\nshift\n%s\n",
+			   "\\\"pmemctl.$1\\\", \\\"coverage\\\": \\\"${2-complete}\\\"}\"; }\n"
+			   "shift\n%s\n",
 			   world->dir, script);
 
 	assert_non_null(text);
@@ -192,6 +193,7 @@ static inline void set_worker(const char *script)
 }
 
 #define WORKS "answer $1"
+#define SEES_A_PART "answer $1 incomplete"
 
 static inline void make_region(size_t i)
 {

@@ -112,6 +112,37 @@ static void test_ripple(void **state)
 	assert_int_equal(world->scans[2], 0);
 }
 
+/* The delay until the scan of @region that is not whole is done again, in s. */
+static uint64_t delay_of_gap(size_t region)
+{
+	const struct pmed_job *job = &world->d.jobs->places[region + 1]->jobs[PMED_JOB_SCAN];
+	unsigned int before = world->scans[region];
+
+	pmed_hint(&world->d, PMED_HINT_REGION, job->place->name);
+	while (world->scans[region] == before || job->process)
+		step();
+	return job->schedule.by == PMED_NEVER
+		       ? 0
+		       : (job->schedule.by - pmed_clock() + 500000) / 1000000;
+}
+
+/* What was only on its way is seen soon; what stays unseen costs less and less. */
+static void test_gaps(void **state)
+{
+	static const uint64_t delays[] = {10, 20, 40, 60, 60};
+
+	start();
+	world->d.conf.watch.snapshot = 60000;
+	set_worker(SEES_A_PART);
+	for (size_t i = 0; i < PME_ARRAY_SIZE(delays); i++)
+		assert_in_range(delay_of_gap(1), delays[i] - 1, delays[i]);
+	set_worker(WORKS);
+	assert_int_equal(delay_of_gap(1), 0);
+	set_worker(SEES_A_PART);
+	assert_in_range(delay_of_gap(1), 9, 10);
+	assert_int_equal(world->scans[0], 1);
+}
+
 static void test_document(void **state)
 {
 	struct json_object *doc = pme_json_object(), *jobs;
@@ -136,6 +167,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_reload, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ripple, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_gaps, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_document, set_up, tear_down),
 	};
 
