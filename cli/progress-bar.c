@@ -114,7 +114,7 @@ static void show_line(void *arg, const struct pme_progress *progress)
 	(void)arg;
 	if (version) {
 		json_object_array_add(version, json_object_new_int(1));
-		json_object_array_add(version, json_object_new_int(0));
+		json_object_array_add(version, json_object_new_int(1));
 	}
 	pme_json_text(line, "format", "pmemctl.progress");
 	pme_json_set(line, "format_version", version);

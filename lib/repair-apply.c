@@ -217,6 +217,17 @@ static int apply_step(const struct apply *shared, struct pme_repair_step *step)
 	return 0;
 }
 
+/* Bytes of all steps that are wanted. */
+static uint64_t count_wanted(const struct pme_repair_plan *plan)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (is_wanted(&plan->steps[i]))
+			sum += plan->steps[i].device.length;
+	return sum;
+}
+
 int pme_repair_apply(const struct pme_os *os, const struct pme_repair_args *args,
 		     struct pme_repair_plan *plan, struct pme_repair_journal *journal,
 		     struct pme_log *log)
@@ -232,13 +243,22 @@ int pme_repair_apply(const struct pme_os *os, const struct pme_repair_args *args
 		.plan = plan,
 		.access = {.reach = {.entry = {.fd = -1}, .root = -1}, .fd = -1},
 	};
+	uint64_t done = 0;
 	int r = 0;
 
+	pme_progress_about(log->progress, NULL);
+	pme_progress_phase(log->progress, PME_PHASE_REPAIR, PME_UNIT_BYTES, count_wanted(plan));
 	for (size_t i = 0; r == 0 && i < plan->n_steps; i++) {
-		if (is_wanted(&plan->steps[i]))
-			r = apply_step(&shared, &plan->steps[i]);
-		else if (plan->steps[i].outcome == PME_STEP_PLANNED)
-			plan->steps[i].outcome = PME_STEP_REFUSED;
+		struct pme_repair_step *step = &plan->steps[i];
+
+		if (is_wanted(step)) {
+			pme_progress_at(log->progress, done);
+			r = apply_step(&shared, step);
+			done += step->device.length;
+		} else if (step->outcome == PME_STEP_PLANNED) {
+			step->outcome = PME_STEP_REFUSED;
+		}
 	}
+	pme_progress_at(log->progress, done);
 	return r;
 }

@@ -419,8 +419,11 @@ static int apply_all(struct pme_rewrite_run *run, struct pme_rewrites *rewrites)
 {
 	int r = 0, ended = 0;
 
+	pme_progress_about(run->log->progress, NULL);
+	pme_progress_phase(run->log->progress, PME_PHASE_REPAIR, PME_UNIT_RANGES, rewrites->count);
 	for (size_t i = 0; r == 0 && i < rewrites->count; i++) {
 		run->rewrite = &rewrites->items[i];
+		pme_progress_at(run->log->progress, i);
 		if (run->rewrite->refusal)
 			continue;
 		if (run->interrupted || pme_rewrite_pause(run, 0) < 0) {
