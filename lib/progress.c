@@ -25,8 +25,9 @@ static const struct {
 	[PME_PHASE_VERIFY] = {"verify", "verifying"},
 	[PME_PHASE_SCRUB] = {"scrub", "waiting for a scrub"},
 	[PME_PHASE_REPAIR] = {"repair", "repairing"},
+	[PME_PHASE_COPIES] = {"copies", "looking at copies"},
 };
-static_assert(PME_ARRAY_SIZE(phases) == PME_PHASE_REPAIR + 1, "words for each phase");
+static_assert(PME_ARRAY_SIZE(phases) == PME_PHASE_COPIES + 1, "words for each phase");
 
 static const char *const units[] = {
 	[PME_UNIT_RANGES] = "ranges",	[PME_UNIT_INODES] = "inodes",

@@ -25,6 +25,7 @@ enum pme_phase {
 	PME_PHASE_VERIFY,
 	PME_PHASE_SCRUB,
 	PME_PHASE_REPAIR,
+	PME_PHASE_COPIES, /* what they would give back */
 };
 const char *pme_phase_name(enum pme_phase phase); /* "owners" */
 const char *pme_phase_text(enum pme_phase phase); /* "looking for owners" */

@@ -142,21 +142,29 @@ static int add_file(struct sharing *s, int fd)
 static int add_all(struct sharing *s, const struct pme_place_of *place, struct pme_log *log)
 {
 	_cleanup_(pme_walk_done) struct pme_walk walk = {0};
-	int r = pme_walk(place->fd, s->protection->path, place->vault, log, &walk);
+	size_t failed = 0;
+	int r = pme_walk(place->fd, s->protection->path, place->vault, log, &walk), error = 0;
 
+	pme_progress_about(log->progress, s->protection->path);
+	pme_progress_phase(log->progress, PME_PHASE_COPIES, PME_UNIT_FILES, walk.count);
 	for (size_t i = 0; r == 0 && i < walk.count; i++) {
 		_cleanup_close_ int fd = pme_walk_open(place->fd, &walk.files[i]);
 		struct stat st;
 
+		pme_progress_at(log->progress, i);
 		if (fd < 0 || pme_os_fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
 		    st.st_dev != place->devno)
 			continue;
 		r = add_file(s, fd);
 		if (r < 0 && r != -ENOMEM) {
-			log->incomplete = true;
+			error = failed++ ? error : r;
 			r = 0;
 		}
 	}
+	if (failed > 0)
+		pme_log_incomplete(log, s->protection->path,
+				   "what could be got back of %zu files is not known: %s", failed,
+				   strerror(-error));
 	return r;
 }
 
