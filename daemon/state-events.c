@@ -170,9 +170,9 @@ static int sum_up(struct sums *sums, struct pmed_finding *const *findings, size_
 			return -ENOMEM;
 	}
 	pmed_names_sort(&sums->names);
-	for (size_t i = 0; i < sums->names.count; i++)
-		sums->files_lost += sums->names.items[i].verdict == PME_LOST;
-	sums->affected = sums->names.count;
+	for (size_t i = 0; i < sums->names.n_files; i++)
+		sums->files_lost += sums->names.files[i].verdict == PME_LOST;
+	sums->affected = sums->names.n_files;
 	return 0;
 }
 

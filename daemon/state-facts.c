@@ -7,21 +7,88 @@
 
 #include <string.h>
 
-/* Adds the names in @paths, with @verdict; @alloc grows. */
-static int add_paths(struct json_object *paths, enum pme_verdict verdict, struct pmed_names *names)
+/* A file that is open and has no name is shown by the descriptors of processes. */
+static bool is_of_process(const char *path)
+{
+	return strncmp(path, "/proc/", strlen("/proc/")) == 0;
+}
+
+static XXH128_hash_t hash_name(const struct pmed_name *name)
+{
+	XXH128_hash_t hash = XXH3_128bits(name->path, strlen(name->path));
+
+	return name->raw ? XXH3_128bits_withSeed(name->raw, strlen(name->raw), hash.low64) : hash;
+}
+
+static int add_file(XXH128_hash_t id, enum pme_verdict verdict, struct pmed_names *names)
+{
+	if (pme_grow(&names->files, &names->alloc_files, names->n_files, sizeof(*names->files)) < 0)
+		return -ENOMEM;
+	names->files[names->n_files++] = (struct pmed_file){.id = id, .verdict = verdict};
+	return 0;
+}
+
+/* Adds the names in @paths, with @verdict; @files: each of them is a file. */
+static int add_paths(struct json_object *paths, bool files, enum pme_verdict verdict,
+		     struct pmed_names *names)
 {
 	for (size_t i = 0; i < pme_json_count(paths); i++) {
 		struct json_object *path = pme_json_at(paths, i);
-		const char *text = pmed_text(path, "path"), *raw = pmed_text(path, "raw");
+		struct pmed_name name = {pmed_text(path, "path"), pmed_text(path, "raw"), verdict};
 
-		if (!text)
+		if (!name.path)
 			continue;
 		if (pme_grow(&names->items, &names->alloc, names->count, sizeof(*names->items)) < 0)
 			return -ENOMEM;
-		names->items[names->count++] =
-			(struct pmed_name){.path = text, .raw = raw, .verdict = verdict};
+		names->items[names->count++] = name;
+		if (files && add_file(hash_name(&name), verdict, names) < 0)
+			return -ENOMEM;
 	}
 	return 0;
+}
+
+static const char *first_name(struct json_object *paths)
+{
+	for (size_t i = 0; i < pme_json_count(paths); i++) {
+		const char *path = pmed_text(pme_json_at(paths, i), "path");
+
+		if (path && !is_of_process(path))
+			return path;
+	}
+	return "";
+}
+
+/* A file by its inode: @object has that, generation and paths.  Snapshots of btrfs have the same
+ * inodes under other names.  False: nobody knows the inode. */
+static bool identify(struct json_object *fs, struct json_object *object, XXH128_hash_t *ret)
+{
+	const char *type = pmed_text(fs, "type"), *uuid = pmed_text(fs, "uuid");
+	uint64_t words[] = {pmed_number(object, "inode"), pmed_number(object, "generation")};
+
+	if (!type || !json_object_is_type(pme_json_get(object, "inode"), json_type_int))
+		return false;
+	if (!uuid)
+		uuid = pmed_text(fs, "source");
+	*ret = XXH3_128bits(words, sizeof(words));
+	if (uuid)
+		*ret = XXH3_128bits_withSeed(uuid, strlen(uuid), ret->low64);
+	if (strcmp(type, "btrfs") == 0) {
+		const char *name = first_name(pmed_array(object, "paths"));
+
+		*ret = XXH3_128bits_withSeed(name, strlen(name), ret->low64);
+	}
+	return true;
+}
+
+static int add_object(struct json_object *fs, struct json_object *object, enum pme_verdict verdict,
+		      struct pmed_names *names)
+{
+	XXH128_hash_t id;
+	bool known = identify(fs, object, &id);
+
+	if (known && add_file(id, verdict, names) < 0)
+		return -ENOMEM;
+	return add_paths(pmed_array(object, "paths"), !known, verdict, names);
 }
 
 int pmed_names_of(struct json_object *finding, struct pmed_names *names)
@@ -32,14 +99,15 @@ int pmed_names_of(struct json_object *finding, struct pmed_names *names)
 	for (size_t i = 0; r == 0 && i < pme_json_count(claims); i++) {
 		struct json_object *claim = pme_json_at(claims, i);
 		struct json_object *owner = pme_json_get(claim, "owner");
+		struct json_object *fs = pme_json_get(owner, "filesystem");
 		struct json_object *inodes = pmed_array(owner, "inodes");
 		enum pme_verdict verdict = pmed_verdict(pmed_text(claim, "verdict"));
 
 		if (verdict == PME_HARMLESS)
 			continue;
-		r = add_paths(pmed_array(owner, "paths"), verdict, names);
+		r = add_object(fs, owner, verdict, names);
 		for (size_t n = 0; r == 0 && n < pme_json_count(inodes); n++)
-			r = add_paths(pmed_array(pme_json_at(inodes, n), "paths"), verdict, names);
+			r = add_object(fs, pme_json_at(inodes, n), verdict, names);
 	}
 	return r;
 }
@@ -67,6 +135,26 @@ static int compare_names(const void *a, const void *b)
 	return order ? order : (int)y->verdict - (int)x->verdict;
 }
 
+static int compare_files(const void *a, const void *b)
+{
+	const struct pmed_file *x = a, *y = b;
+	int order = XXH128_cmp(&x->id, &y->id);
+
+	return order ? order : (int)y->verdict - (int)x->verdict;
+}
+
+static void sort_files(struct pmed_names *names)
+{
+	size_t kept = 0;
+
+	if (names->n_files > 1)
+		qsort(names->files, names->n_files, sizeof(*names->files), compare_files);
+	for (size_t i = 0; i < names->n_files; i++)
+		if (i == 0 || !XXH128_isEqual(names->files[kept - 1].id, names->files[i].id))
+			names->files[kept++] = names->files[i];
+	names->n_files = kept;
+}
+
 void pmed_names_sort(struct pmed_names *names)
 {
 	size_t kept = 0;
@@ -77,19 +165,14 @@ void pmed_names_sort(struct pmed_names *names)
 		if (i == 0 || same_name(&names->items[kept - 1], &names->items[i]) != 0)
 			names->items[kept++] = names->items[i];
 	names->count = kept;
+	sort_files(names);
 }
 
 void pmed_names_done(struct pmed_names *names)
 {
 	free(names->items);
+	free(names->files);
 	*names = (struct pmed_names){0};
-}
-
-XXH128_hash_t pmed_name_hash(const struct pmed_name *name)
-{
-	XXH128_hash_t hash = XXH3_128bits(name->path, strlen(name->path));
-
-	return name->raw ? XXH3_128bits_withSeed(name->raw, strlen(name->raw), hash.low64) : hash;
 }
 
 static void mix(XXH64_state_t *hash, const char *text)
@@ -122,6 +205,21 @@ static void mix_kinds(XXH64_state_t *hash, struct json_object *finding)
 	}
 }
 
+static void mix_files(XXH64_state_t *hash, const struct pmed_names *names)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		if (is_of_process(names->items[i].path))
+			continue;
+		mix(hash, names->items[i].path);
+		mix(hash, names->items[i].raw);
+		mix(hash, pme_verdict_name(names->items[i].verdict));
+	}
+	for (size_t i = 0; i < names->n_files; i++) {
+		XXH64_update(hash, &names->files[i].id, sizeof(names->files[i].id));
+		mix(hash, pme_verdict_name(names->files[i].verdict));
+	}
+}
+
 int pmed_facts(struct json_object *finding, uint64_t *ret_digest, uint64_t *ret_files)
 {
 	_cleanup_(pmed_names_done) struct pmed_names names = {0};
@@ -136,13 +234,9 @@ int pmed_facts(struct json_object *finding, uint64_t *ret_digest, uint64_t *ret_
 	XXH64_reset(hash, 0);
 	mix(hash, pmed_text(finding, "verdict"));
 	mix_kinds(hash, finding);
-	for (size_t i = 0; i < names.count; i++) {
-		mix(hash, names.items[i].path);
-		mix(hash, names.items[i].raw);
-		mix(hash, pme_verdict_name(names.items[i].verdict));
-	}
+	mix_files(hash, &names);
 	*ret_digest = XXH64_digest(hash);
-	*ret_files = names.count;
+	*ret_files = names.n_files;
 	XXH64_freeState(hash);
 	return 0;
 }

@@ -15,19 +15,24 @@ struct pmed_name {
 	const char *path, *raw; /* raw may be NULL */
 	enum pme_verdict verdict;
 };
+/* A file that loses something: hard links are several names of one, and some have none. */
+struct pmed_file {
+	XXH128_hash_t id;
+	enum pme_verdict verdict;
+};
 struct pmed_names {
 	struct pmed_name *items;
 	size_t count, alloc;
+	struct pmed_file *files;
+	size_t n_files, alloc_files;
 };
-/* Append those of @finding: 0, -ENOMEM. */
+/* Append names and files of @finding: 0, -ENOMEM. */
 int pmed_names_of(struct json_object *finding, struct pmed_names *names);
-/* By name, each once, with its worst verdict. */
+/* Each name and each file once, with its worst verdict; in the order of names, and of ids. */
 void pmed_names_sort(struct pmed_names *names);
 void pmed_names_done(struct pmed_names *names);
-/* Of the name itself, without the verdict: names may be counted by it. */
-XXH128_hash_t pmed_name_hash(const struct pmed_name *name);
 
-/* A number that changes with its verdict and what it meets, and how many names it meets. */
+/* A number that changes with its verdict and what it meets, and how many files it meets. */
 int pmed_facts(struct json_object *finding, uint64_t *ret_digest, uint64_t *ret_files);
 /* Each byte by its worst verdict. */
 int pmed_facts_bytes(struct json_object *finding, uint64_t *ret_lost, uint64_t *ret_recoverable);

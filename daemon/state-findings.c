@@ -97,17 +97,17 @@ void pmed_finding_is(struct pmed_turn *turn, const struct pmed_device *device,
 	pmed_change(turn, "findings", row);
 }
 
-/* Add the names of one finding, by their hashes. */
-static int add_names(const struct pmed_finding *finding, struct hashes *hashes)
+/* Add the files of one finding. */
+static int add_files(const struct pmed_finding *finding, struct hashes *hashes)
 {
 	_cleanup_(pmed_names_done) struct pmed_names names = {0};
 	struct json_object *json = pmed_finding_json(finding);
 	int r = json ? pmed_names_of(json, &names) : -ENOMEM;
 
-	for (size_t i = 0; r == 0 && i < names.count; i++) {
+	for (size_t i = 0; r == 0 && i < names.n_files; i++) {
 		r = pme_grow(&hashes->items, &hashes->alloc, hashes->count, sizeof(*hashes->items));
 		if (r == 0)
-			hashes->items[hashes->count++] = pmed_name_hash(&names.items[i]);
+			hashes->items[hashes->count++] = names.files[i].id;
 	}
 	json_object_put(json);
 	return r;
@@ -124,7 +124,7 @@ int pmed_findings_count_files(struct pmed_device *device)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < device->n_findings; i++)
-		r = add_names(&device->findings[i], &hashes);
+		r = add_files(&device->findings[i], &hashes);
 	if (hashes.count > 1)
 		qsort(hashes.items, hashes.count, sizeof(*hashes.items), compare_hashes);
 	if (r == 0)
