@@ -111,10 +111,14 @@ static int append_reason(char **all, const char *name, char *reason)
 	return *all ? 0 : -ENOMEM;
 }
 
-/* The bytes beside the bad ones must be the same: 1, 0 and *@ret_reason, -ENOMEM. */
+/*
+ * The bytes beside the bad ones must be the same: 1, 0 and *@ret_reason (in place of what it was),
+ * -ENOMEM.
+ */
 static int agrees(const struct pme_donor *donor, const struct pme_want *want, char **ret_reason)
 {
 	_cleanup_free_ void *buf = NULL;
+	_cleanup_free_ char *why = NULL;
 	struct pme_salvaged salvaged;
 	int r;
 
@@ -123,12 +127,13 @@ static int agrees(const struct pme_donor *donor, const struct pme_want *want, ch
 	buf = malloc(want->range.length);
 	if (!buf)
 		return -ENOMEM;
-	r = pme_salvage(want, want->bad, donor, buf, &salvaged, ret_reason);
-	if (r == 0)
-		return 1;
-	if (r == -ENOMEM || r == -EBADMSG)
-		return *ret_reason ? 0 : -ENOMEM;
-	*ret_reason = pme_printf("cannot compare it with the media: %s", strerror(-r));
+	r = pme_salvage(want, want->bad, donor, buf, &salvaged, &why);
+	if (r == 0 || r == -ENOMEM)
+		return r == 0 ? 1 : r;
+	free(*ret_reason);
+	/* no word of pme_salvage(): an error of the media, or of the donor, -EBADMSG, too */
+	*ret_reason = why ? pme_take_ptr(why)
+			  : pme_printf("cannot compare it with the media: %s", strerror(-r));
 	return *ret_reason ? 0 : -ENOMEM;
 }
 
@@ -145,6 +150,7 @@ static int ask(const struct pme_donor_kind *kind, const struct pme_want *want, s
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0) {
+		free(*ret_reason);
 		*ret_reason = pme_printf("cannot be asked: %s", strerror(-r));
 		return *ret_reason ? 0 : -ENOMEM;
 	}
@@ -163,14 +169,14 @@ int pme_donor_find(const struct pme_want *want, struct pme_log *log, struct pme_
 	_cleanup_free_ char *reasons = NULL;
 
 	for (size_t i = 0; i < PME_ARRAY_SIZE(kinds); i++) {
+		_cleanup_free_ char *reason = NULL;
 		struct pme_donor donor = {0};
-		char *reason = NULL;
 		int r;
 
 		if (want->proven_only && kinds[i]->never_proven)
 			continue;
 		r = ask(kinds[i], want, log, &donor, &reason);
-		if (r >= 0 && append_reason(&reasons, kinds[i]->name, reason) < 0)
+		if (r >= 0 && append_reason(&reasons, kinds[i]->name, pme_take_ptr(reason)) < 0)
 			r = -ENOMEM;
 		if (r > 0 && (donor.proof != PME_PROOF_NONE || !unproven.kind)) {
 			pme_donor_done(&unproven);
