@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A donor: the replica of a version that was kept without a checkpoint (or whose checkpoint is
- * gone), proved by its digests and by a sample: the file did not change since, as a whole.
+ * A donor: the replica of a version that was kept without a checkpoint, proved by its digests and
+ * by a sample: the file did not change since, as a whole.  One that had a checkpoint proves nothing
+ * in this way (saved.h), also when that is gone.
  */
 #include <string.h>
 
 #include "donor-saved.h"
+#include "manifest.h"
 
 static int proves(const struct pme_saved *saved, const struct pme_want *want, char **ret_why)
 {
@@ -17,7 +19,8 @@ static int proves(const struct pme_saved *saved, const struct pme_want *want, ch
 	r = pme_saved_unchanged(saved, want->fd);
 	if (r != 0)
 		return r;
-	*ret_why = strdup("the file changed since");
+	*ret_why = strdup(saved->manifest->has_checkpoint ? "only its checkpoint could prove it"
+							  : "the file changed since");
 	return *ret_why ? 0 : -ENOMEM;
 }
 
