@@ -1,106 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * lib/saved.c: which kept versions are found for a file, and in which order; what is damaged, of
- * another file or filesystem, or in a place that others may write, is left out and hides no other.
- * How their bytes are read is in test-replica.c.
+ * lib/saved.c: which kept versions are found for a file, and in which order; those of another file
+ * or filesystem are not, and checkpoints only when they are what they were.  Damage is in
+ * test-saved-trouble.c; how bytes are read, in test-replica.c.
  */
-#include "saved.h"
+#include "saved-world.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
-#include "kept.h"
 #include "saved-place.h"
-
-#define SIZE 10000
-#define FIRST "0000000000000001"
-#define SECOND "0000000000000002"
-
-struct world {
-	struct tree tree;
-	int source, root;
-	struct pme_file file;
-	struct pme_saved_list list;
-};
-
-static int setup(void **state)
-{
-	struct world *w = calloc(1, sizeof(*w));
-	char bytes[SIZE];
-
-	assert_non_null(w);
-	kept_owner = 0;
-	tree_init(&w->tree);
-	tree_file(&w->tree, "srv/file", "");
-	w->root = pme_os_open(&w->tree.os, "srv", O_RDONLY | O_DIRECTORY);
-	w->source = pme_os_open(&w->tree.os, "srv/file", O_RDWR);
-	assert_true(w->root >= 0 && w->source >= 0);
-	memset(bytes, 'x', sizeof(bytes));
-	assert_int_equal(pwrite(w->source, bytes, SIZE, 0), SIZE);
-	w->file = (struct pme_file){.devno = 77, .inode = 131, .generation = 5};
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct world *w = *state;
-
-	pme_saved_done(&w->list);
-	close(w->source);
-	close(w->root);
-	tree_done(&w->tree);
-	free(w);
-	return 0;
-}
-
-static struct kept version(const struct world *w, uint64_t version, int64_t taken)
-{
-	return kept_plain(&w->file, w->source, version, taken);
-}
-
-static void find(struct world *w, const char *uuid)
-{
-	pme_saved_done(&w->list);
-	assert_int_equal(
-		pme_saved_find(&w->tree.os, w->root, uuid, &w->file, &w->tree.log, &w->list), 0);
-}
-
-/* Found, newest first: their numbers, each with a blank. */
-static void assert_found(struct world *w, const char *expected)
-{
-	_cleanup_free_ char *found = strdup("");
-
-	find(w, KEPT_UUID);
-	for (size_t i = 0; i < w->list.count; i++) {
-		char number[32];
-
-		assert_true(snprintf(number, sizeof(number), "%llx",
-				     (unsigned long long)w->list.items[i].generation) > 0);
-		words_add(&found, number);
-	}
-	assert_string_equal(found, expected);
-}
-
-/* One more message, of no weight, that has @part in it; none: NULL. */
-static void assert_said(struct world *w, const char *part)
-{
-	struct pme_log *log = &w->tree.log;
-
-	assert_int_equal(log->count, part ? 1 : 0);
-	assert_false(log->failed || log->incomplete);
-	if (part) {
-		assert_int_equal(log->messages[0].severity, PME_INFO);
-		if (!strstr(log->messages[0].text, part))
-			fail_msg("said: %s", log->messages[0].text);
-	}
-	pme_log_done(log);
-	*log = (struct pme_log){0};
-}
 
 static void nothing_is_protected(void **state)
 {
-	struct world *w = *state;
+	struct saved_world *w = *state;
 
 	assert_found(w, "");
 	kept_protect(&w->tree, "/srv", "/backup");
@@ -113,7 +25,7 @@ static void nothing_is_protected(void **state)
 /* Other files have been kept there, this one has not. */
 static void another_file_is_kept(void **state)
 {
-	struct world *w = *state;
+	struct saved_world *w = *state;
 	struct kept others[] = {version(w, 1, 10), version(w, 1, 10), version(w, 1, 10)};
 
 	others[0].inode++;
@@ -128,7 +40,7 @@ static void another_file_is_kept(void **state)
 
 static void one_is_as_it_was_kept(void **state)
 {
-	struct world *w = *state;
+	struct saved_world *w = *state;
 	struct kept kept = version(w, 0xab, 1700000000000000);
 	_cleanup_free_ char *place = kept_place(&kept, "00000000000000ab.data");
 	_cleanup_free_ char *path = pme_printf("/%s", place);
@@ -162,7 +74,7 @@ static void one_is_as_it_was_kept(void **state)
 /* By the clock, not by number, over all protections: the clock of a file is one. */
 static void the_newest_is_first(void **state)
 {
-	struct world *w = *state;
+	struct saved_world *w = *state;
 	struct kept kept[] = {version(w, 1, 30), version(w, 2, 10), version(w, 3, 50),
 			      version(w, 4, 40), version(w, 5, -20)};
 
@@ -180,7 +92,7 @@ static void the_newest_is_first(void **state)
 
 static void the_greatest_numbers_are_found(void **state)
 {
-	struct world *w = *state;
+	struct saved_world *w = *state;
 	struct kept kept;
 
 	w->file.inode = UINT64_MAX;
@@ -194,7 +106,7 @@ static void the_greatest_numbers_are_found(void **state)
 
 static void an_empty_file_is_kept(void **state)
 {
-	struct world *w = *state;
+	struct saved_world *w = *state;
 	struct kept kept = version(w, 1, 10);
 	char c;
 
@@ -214,7 +126,7 @@ static void filesystems_are_told_apart(void **state)
 		KEPT_UUID "0",
 		"32b013a3-2cb1-4595-814c-b458611bb4ab",
 	};
-	struct world *w = *state;
+	struct saved_world *w = *state;
 	struct kept kept = version(w, 1, 10);
 
 	kept_make(&w->tree, &kept);
@@ -231,7 +143,7 @@ static void filesystems_are_told_apart(void **state)
 /* A directory that was copied from elsewhere: the manifest says whose it is, not its place. */
 static void the_manifest_says_whose_it_is(void **state)
 {
-	struct world *w = *state;
+	struct saved_world *w = *state;
 	struct kept foreign = version(w, 1, 10), moved = version(w, 2, 20);
 	_cleanup_free_ char *from = NULL, *to = NULL;
 
@@ -247,232 +159,6 @@ static void the_manifest_says_whose_it_is(void **state)
 	assert_int_equal(renameat(w->tree.os.root, from, w->tree.os.root, to), 0);
 	assert_found(w, "");
 	assert_said(w, NULL);
-}
-
-/* ---- what is damaged or missing ---- */
-
-static void change(struct world *w, const struct kept *kept, const char *name, off_t size)
-{
-	_cleanup_free_ char *place = kept_place(kept, name);
-	_cleanup_close_ int fd = pme_os_open(&w->tree.os, place, O_RDWR);
-
-	assert_true(fd >= 0);
-	if (size >= 0)
-		assert_int_equal(ftruncate(fd, size), 0);
-	else
-		assert_int_equal(pwrite(fd, "#", 1, -size), 1);
-}
-
-static void drop(struct world *w, const struct kept *kept, const char *name)
-{
-	_cleanup_free_ char *place = kept_place(kept, name);
-
-	assert_int_equal(unlinkat(w->tree.os.root, place, 0), 0);
-}
-
-static void damage_is_said_and_hides_no_other(void **state)
-{
-	static const struct {
-		const char *name;
-		off_t size; /* negative: this byte is another */
-		const char *why;
-	} cases[] = {
-		{SECOND ".manifest", 0, "no manifest"},
-		{SECOND ".manifest", 7, "no manifest"},
-		{SECOND ".manifest", 100, "manifest is damaged"},
-		{SECOND ".manifest", -1, "no manifest"},
-		{SECOND ".manifest", -8, "newer version"},
-		{SECOND ".manifest", -40, "manifest is damaged"},
-		{SECOND ".data", 0, "longer or shorter"},
-		{SECOND ".data", SIZE - 1, "longer or shorter"},
-		{SECOND ".data", SIZE + 1, "longer or shorter"},
-	};
-	struct world *w = *state;
-	struct kept good = version(w, 1, 10), bad = version(w, 2, 20);
-
-	kept_make(&w->tree, &good);
-	for (size_t i = 0; i < PME_ARRAY_SIZE(cases); i++) {
-		kept_make(&w->tree, &bad);
-		change(w, &bad, cases[i].name, cases[i].size);
-		assert_found(w, "1 ");
-		assert_said(w, cases[i].why);
-		drop(w, &bad, SECOND ".manifest");
-		drop(w, &bad, SECOND ".data");
-		drop(w, &bad, SECOND ".sums");
-	}
-	assert_found(w, "1 ");
-	assert_said(w, NULL);
-}
-
-/* What is no file is neither followed nor waited for. */
-static void only_files_are_opened(void **state)
-{
-	static const struct {
-		const char *name, *link, *missing;
-	} cases[] = {
-		{SECOND ".manifest", "symbolic link", NULL},
-		{SECOND ".data", "cannot be opened", "cannot be opened"},
-		{SECOND ".sums", "cannot be opened", "cannot be opened"},
-	};
-	struct world *w = *state;
-	struct kept good = version(w, 1, 10), bad = version(w, 2, 20);
-	_cleanup_free_ char *aside = kept_place(&bad, "aside");
-	int root = w->tree.os.root;
-
-	kept_make(&w->tree, &good);
-	kept_make(&w->tree, &bad);
-	for (size_t i = 0; i < PME_ARRAY_SIZE(cases); i++) {
-		_cleanup_free_ char *place = kept_place(&bad, cases[i].name);
-
-		assert_int_equal(renameat(root, place, root, aside), 0);
-		assert_found(w, "1 ");
-		assert_said(w, cases[i].missing);
-		assert_int_equal(symlinkat("aside", root, place), 0);
-		assert_found(w, "1 ");
-		assert_said(w, cases[i].link);
-		assert_int_equal(unlinkat(root, place, 0), 0);
-		assert_int_equal(renameat(root, aside, root, place), 0);
-	}
-	assert_found(w, "2 1 ");
-	assert_said(w, NULL);
-}
-
-static void pipes_are_not_waited_for(void **state)
-{
-	static const struct {
-		const char *name, *why;
-	} cases[] = {{SECOND ".manifest", "no manifest"}, {SECOND ".data", "longer or shorter"}};
-	struct world *w = *state;
-	struct kept good = version(w, 1, 10), bad = version(w, 2, 20);
-
-	kept_make(&w->tree, &good);
-	kept_make(&w->tree, &bad);
-	for (size_t i = PME_ARRAY_SIZE(cases); i-- > 0;) {
-		_cleanup_free_ char *place = kept_place(&bad, cases[i].name);
-
-		drop(w, &bad, cases[i].name);
-		assert_int_equal(mkfifoat(w->tree.os.root, place, 0600), 0);
-		assert_found(w, "1 ");
-		assert_said(w, cases[i].why);
-	}
-}
-
-static void a_manifest_of_another_version_is_refused(void **state)
-{
-	struct world *w = *state;
-	struct kept kept = version(w, 1, 10);
-	_cleanup_free_ char *first = kept_place(&kept, FIRST ".manifest");
-	_cleanup_free_ char *second = kept_place(&kept, SECOND ".manifest");
-
-	kept_make(&w->tree, &kept);
-	assert_int_equal(linkat(w->tree.os.root, first, w->tree.os.root, second, 0), 0);
-	assert_found(w, "1 ");
-	assert_said(w, "another version");
-}
-
-static void other_names_are_no_versions(void **state)
-{
-	static const char *const names[] = {
-		".manifest",
-		"1.manifest",
-		"000000000000000A.manifest",
-		"00000000000000001.manifest",
-		FIRST ".manifest.new",
-		FIRST,
-		"damaged",
-		"\xff\n.manifest",
-	};
-	struct world *w = *state;
-	struct kept kept = version(w, 1, 10);
-
-	kept_make(&w->tree, &kept);
-	for (size_t i = 0; i < PME_ARRAY_SIZE(names); i++) {
-		_cleanup_free_ char *place = kept_place(&kept, names[i]);
-
-		tree_file(&w->tree, place, "junk");
-	}
-	assert_found(w, "1 ");
-	assert_said(w, NULL);
-}
-
-/* ---- places that others may write ---- */
-
-/* The directory that is @up levels above the versions, with this mode. */
-static void set_mode(struct world *w, const struct kept *kept, int up, mode_t mode)
-{
-	_cleanup_free_ char *place = kept_place(kept, NULL);
-
-	while (up-- > 0)
-		*strrchr(place, '/') = '\0';
-	assert_int_equal(fchmodat(w->tree.os.root, place, mode, 0), 0);
-}
-
-static void places_of_others_are_not_believed(void **state)
-{
-	static const struct {
-		int up;
-		mode_t mode;
-		bool good;
-	} cases[] = {
-		{0, 0710, false}, {0, 0701, false}, {0, 0500, true},  {1, 0750, false},
-		{1, 0704, false}, {2, 0755, true},  {2, 0775, false}, {2, 0757, false},
-	};
-	struct world *w = *state;
-	struct kept kept = version(w, 1, 10);
-
-	kept_make(&w->tree, &kept);
-	for (size_t i = 0; i < PME_ARRAY_SIZE(cases); i++) {
-		set_mode(w, &kept, cases[i].up, cases[i].mode);
-		assert_found(w, cases[i].good ? "1 " : "");
-		assert_said(w, cases[i].good ? NULL : "Operation not permitted");
-		set_mode(w, &kept, cases[i].up, cases[i].up == 2 ? 0755 : 0700);
-	}
-	kept_owner = 1000;
-	assert_found(w, "");
-	assert_said(w, "Operation not permitted");
-}
-
-static void links_are_not_followed(void **state)
-{
-	struct world *w = *state;
-	struct kept kept = version(w, 1, 10);
-
-	kept_make(&w->tree, &kept);
-	for (int up = 0; up < 3; up++) {
-		_cleanup_free_ char *place = kept_place(&kept, NULL);
-		int root = w->tree.os.root;
-
-		for (int i = 0; i < up; i++)
-			*strrchr(place, '/') = '\0';
-		assert_int_equal(renameat(root, place, root, "aside"), 0);
-		/* an absolute one would lead out of the made-up root */
-		assert_int_equal(symlinkat(up == 0   ? "../../aside"
-					   : up == 1 ? "../aside"
-						     : "aside",
-					   root, place),
-				 0);
-		assert_found(w, "");
-		assert_said(w, "Operation not permitted");
-		assert_int_equal(unlinkat(root, place, 0), 0);
-		assert_int_equal(renameat(root, "aside", root, place), 0);
-	}
-	assert_found(w, "1 ");
-}
-
-/* A replica that is not there (not mounted) hides no other one. */
-static void a_replica_that_is_gone_is_said(void **state)
-{
-	struct world *w = *state;
-	struct kept here = version(w, 1, 10), gone = version(w, 2, 20);
-
-	gone.path = "/srv/file";
-	gone.replica = "/gone";
-	kept_make(&w->tree, &here);
-	kept_make(&w->tree, &gone);
-	assert_found(w, "2 1 ");
-	assert_int_equal(renameat(w->tree.os.root, "gone", w->tree.os.root, "else"), 0);
-	assert_found(w, "1 ");
-	assert_said(w, "what is kept there of /srv/file cannot be used: No such file");
 }
 
 /* ---- checkpoints ---- */
@@ -494,7 +180,7 @@ static char *checkpoint_place(const struct kept *kept, const char *sub)
 	return place;
 }
 
-static void make_checkpoint(struct world *w, const char *place, off_t size)
+static void make_checkpoint(struct saved_world *w, const char *place, off_t size)
 {
 	_cleanup_free_ char *dir = strdup(place);
 	_cleanup_close_ int fd = -1;
@@ -508,7 +194,7 @@ static void make_checkpoint(struct world *w, const char *place, off_t size)
 }
 
 /* The version is found in any case: without its checkpoint nothing but that proof is lost. */
-static void assert_checkpoint(struct world *w, bool expected)
+static void assert_checkpoint(struct saved_world *w, bool expected)
 {
 	assert_found(w, "1 ");
 	assert_said(w, NULL);
@@ -518,7 +204,7 @@ static void assert_checkpoint(struct world *w, bool expected)
 
 static void checkpoints_are_what_they_were(void **state)
 {
-	struct world *w = *state;
+	struct saved_world *w = *state;
 	struct kept kept = version(w, 1, 10);
 	_cleanup_free_ char *place = checkpoint_place(&kept, "");
 	_cleanup_free_ char *dax = checkpoint_place(&kept, "dax/");
@@ -550,7 +236,7 @@ static void checkpoints_are_what_they_were(void **state)
 /* The manifest says that none was made: whoever put one there. */
 static void a_checkpoint_that_was_never_made(void **state)
 {
-	struct world *w = *state;
+	struct saved_world *w = *state;
 	struct kept kept = version(w, 1, 10);
 	_cleanup_free_ char *place = checkpoint_place(&kept, "");
 
@@ -562,26 +248,13 @@ static void a_checkpoint_that_was_never_made(void **state)
 
 int main(void)
 {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, saved_world_set_up, saved_world_tear_down)
 	const struct CMUnitTest tests[] = {
-		CASE(nothing_is_protected),
-		CASE(another_file_is_kept),
-		CASE(one_is_as_it_was_kept),
-		CASE(the_newest_is_first),
-		CASE(the_greatest_numbers_are_found),
-		CASE(an_empty_file_is_kept),
-		CASE(filesystems_are_told_apart),
-		CASE(the_manifest_says_whose_it_is),
-		CASE(damage_is_said_and_hides_no_other),
-		CASE(only_files_are_opened),
-		CASE(pipes_are_not_waited_for),
-		CASE(a_manifest_of_another_version_is_refused),
-		CASE(other_names_are_no_versions),
-		CASE(places_of_others_are_not_believed),
-		CASE(links_are_not_followed),
-		CASE(a_replica_that_is_gone_is_said),
-		CASE(checkpoints_are_what_they_were),
-		CASE(a_checkpoint_that_was_never_made),
+		CASE(nothing_is_protected),	      CASE(another_file_is_kept),
+		CASE(one_is_as_it_was_kept),	      CASE(the_newest_is_first),
+		CASE(the_greatest_numbers_are_found), CASE(an_empty_file_is_kept),
+		CASE(filesystems_are_told_apart),     CASE(the_manifest_says_whose_it_is),
+		CASE(checkpoints_are_what_they_were), CASE(a_checkpoint_that_was_never_made),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
