@@ -140,24 +140,29 @@ static void filesystems_are_told_apart(void **state)
 	assert_found(w, "1 ");
 }
 
-/* A directory that was copied from elsewhere: the manifest says whose it is, not its place. */
+/* Directories that were copied from elsewhere: the manifest says whose they are, not the place. */
 static void the_manifest_says_whose_it_is(void **state)
 {
 	struct saved_world *w = *state;
-	struct kept foreign = version(w, 1, 10), moved = version(w, 2, 20);
-	_cleanup_free_ char *from = NULL, *to = NULL;
+	struct kept foreign = version(w, 1, 10);
 
 	foreign.id = "0123456789abcdef";
 	kept_make(&w->tree, &foreign);
 	assert_found(w, "");
-	moved.inode++;
-	kept_make(&w->tree, &moved);
-	from = kept_place(&moved, NULL);
-	moved = version(w, 2, 20);
-	moved.generation = ++w->file.generation;
-	to = kept_place(&moved, NULL);
-	assert_int_equal(renameat(w->tree.os.root, from, w->tree.os.root, to), 0);
-	assert_found(w, "");
+	for (uint32_t i = 0; i < 2; i++) {
+		struct kept mine, other;
+		_cleanup_free_ char *from = NULL, *to = NULL;
+
+		w->file.generation++;
+		mine = other = version(w, 2, 20);
+		other.inode += i;
+		other.generation += i ? 0 : 100;
+		kept_make(&w->tree, &other);
+		from = kept_place(&other, NULL);
+		to = kept_place(&mine, NULL);
+		assert_int_equal(renameat(w->tree.os.root, from, w->tree.os.root, to), 0);
+		assert_found(w, "");
+	}
 	assert_said(w, NULL);
 }
 
