@@ -82,8 +82,8 @@ static int say_error(struct cli *cli, const char *path, int error)
 	switch (error) {
 	case -ENOENT:
 		pme_log_add(&cli->log, PME_ERROR, path,
-			    "there is no record of events: pmemctld(8) writes it, and has not run "
-			    "on this machine");
+			    "there is no record of events: pmemctld(8) writes it; whether it "
+			    "runs, and can, is what `pmemctl status` says");
 		break;
 	case -EUCLEAN:
 		pme_log_add(&cli->log, PME_ERROR, path,

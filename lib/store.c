@@ -9,7 +9,9 @@
 #include "store-private.h"
 
 #include <fcntl.h>
+#include <libgen.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "os.h"
 
@@ -171,6 +173,16 @@ static int check_all(struct pme_store *store)
 	return r;
 }
 
+/* SQLite tells how its second try ended, which makes no file; its directory says more. */
+static int why_not_made(const char *path)
+{
+	_cleanup_free_ char *copy = strdup(path);
+
+	if (!copy)
+		return -ENOMEM;
+	return faccessat(AT_FDCWD, dirname(copy), W_OK | X_OK, AT_EACCESS) < 0 ? -errno : -ENOENT;
+}
+
 #define CACHE_SIZE "-256" /* KiB; the kernel's cache is near, and a daemon's memory counts */
 
 static int open_write(const char *path, struct pme_store **ret)
@@ -185,6 +197,8 @@ static int open_write(const char *path, struct pme_store **ret)
 
 	*ret = NULL;
 	r = real ? open_file(path, real, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, ret) : -ENOMEM;
+	if (r == -ENOENT)
+		r = why_not_made(real);
 	for (size_t i = 0; r == 0 && i < PME_ARRAY_SIZE(pragmas); i++)
 		r = pme_store_exec(*ret, pragmas[i]);
 	if (r == 0)
@@ -308,9 +322,18 @@ static int has_log(const char *path)
 	return r == -ENOENT ? 0 : r < 0 ? r : 1;
 }
 
+static bool is_empty(struct pme_store *store)
+{
+	int64_t tables;
+
+	return pme_store_number(store, "SELECT count(*) FROM sqlite_master", &tables) == 0 &&
+	       tables == 0;
+}
+
+/* -ENOENT: it is there, and empty; whoever made it got no further. */
 static int check_read(struct pme_store *store)
 {
-	int64_t application, version;
+	int64_t application = 0, version;
 	int r = pme_store_number(store, "PRAGMA user_version", &version);
 
 	if (r == 0)
@@ -318,7 +341,7 @@ static int check_read(struct pme_store *store)
 	if (r < 0)
 		return r;
 	if (application != PME_STORE_APPLICATION)
-		return -EUCLEAN;
+		return application == 0 && is_empty(store) ? -ENOENT : -EUCLEAN;
 	return version > PME_STORE_VERSION ? -EPROTO : 0;
 }
 

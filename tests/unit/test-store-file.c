@@ -193,6 +193,8 @@ static void stores_for_reading(void **state)
 	assert_int_equal(pme_store_open_read(p->path, &store), -ENOENT);
 	write_file(p->path, "hello, this is no store", 23);
 	assert_int_equal(pme_store_open_read(p->path, &store), -EUCLEAN);
+	write_file(p->path, "", 0);
+	assert_int_equal(pme_store_open_read(p->path, &store), -ENOENT);
 	unlink(p->path);
 	open_it(p);
 	put_event(p, 1, PME_EVENT_HEALTH, PME_EVENT_WARNING, "pmem1");
