@@ -55,6 +55,12 @@ static bool has_places(int fd)
 	       !pme_fd_is_realtime(fd);
 }
 
+static char *on_bad_text(const char *words, const struct pme_dev *dev, uint64_t at)
+{
+	return pme_printf("%s (%s, near byte %llu)", words, pme_dev_label(dev),
+			  (unsigned long long)at);
+}
+
 static int extents_on_bad(const struct pme_want *want, const struct pme_dev *dev,
 			  const struct pme_extents *extents, char **ret_reason)
 {
@@ -71,10 +77,12 @@ static int extents_on_bad(const struct pme_want *want, const struct pme_dev *dev
 			return r;
 		if (missing.bad.count == 0 && missing.doubt.count == 0)
 			continue;
-		*ret_reason = pme_printf(
-			"it lies on bad blocks itself (%s, near byte %llu)", pme_dev_label(dev),
-			(unsigned long long)(missing.bad.count ? missing.bad.items[0].start
-							       : place.start));
+		*ret_reason =
+			missing.bad.count
+				? on_bad_text("it lies on bad blocks itself", dev,
+					      missing.bad.items[0].start)
+				: on_bad_text("nobody knows whether it lies on bad blocks itself",
+					      dev, place.start);
 		return *ret_reason ? 1 : -ENOMEM;
 	}
 	return 0;

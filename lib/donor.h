@@ -93,7 +93,8 @@ void pme_donor_done(struct pme_donor *donor);
 
 /*
  * For kinds.  Do the bytes @range of the open file @fd, of any filesystem, lie on bad blocks that
- * are known?  1 and *@ret_reason (allocated), 0 (also when nobody can tell: reading will), -ENOMEM.
+ * are known, or on a stack of which nobody knows?  1 and *@ret_reason (allocated); 0, also when
+ * nobody can tell where the bytes are: reading will; -ENOMEM.
  */
 int pme_donor_on_bad(const struct pme_want *want, int fd, struct pme_range range,
 		     char **ret_reason);

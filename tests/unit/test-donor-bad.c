@@ -65,10 +65,11 @@ int __wrap_pme_extents_read(int fd, struct pme_range range, struct pme_extents *
 
 struct world {
 	struct snapshot snap;
-	struct pme_dev *disk, *moved;
+	struct pme_dev *disk, *moved, *strange;
 };
 
-/* A disk, and a volume whose sector 0 is its sector 100; sector 120 of the disk is bad. */
+/* A disk, a volume whose sector 0 is its sector 100, and one with a target that nobody knows;
+ * sector 120 of the disk is bad. */
 static int setup(void **state)
 {
 	static struct world w;
@@ -77,6 +78,9 @@ static int setup(void **state)
 	w.disk = snap_disk(&w.snap, "pmem0", 4096);
 	w.moved = snap_dm(&w.snap, "dm-0");
 	snap_linear(w.moved, w.disk, 100, 1000);
+	w.strange = snap_dm(&w.snap, "dm-1");
+	snap_line(w.strange, 1000, "of-tomorrow", strdup("259:0 0"));
+	snap_stack(w.disk, w.strange);
 	assert_int_equal(pme_stack_add_bad(&w.snap.stack, w.disk,
 					   (struct pme_range){SECTORS(120), SECTORS(1)}),
 			 0);
@@ -185,6 +189,16 @@ static void what_is_below_counts(void **state)
 	expect(w, 1, "it lies on bad blocks itself (dm-0, near byte 10240)");
 }
 
+/* Reading could meet what is bad, so it is not read; but it is not said to be bad. */
+static void what_is_below_may_be_unknown(void **state)
+{
+	struct world *w = *state;
+
+	file.devno = w->strange->devno;
+	add(12, 8, PME_EXTENT_DATA);
+	expect(w, 1, "nobody knows whether it lies on bad blocks itself (dm-1, near byte 6144)");
+}
+
 /* Then reading has to tell. */
 static void nobody_can_tell(void **state)
 {
@@ -227,8 +241,13 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(borders_are_exact),    CASE(all_extents_count), CASE(only_data_is_read),
-		CASE(what_is_below_counts), CASE(nobody_can_tell),   CASE(errors_of_extents),
+		CASE(borders_are_exact),
+		CASE(all_extents_count),
+		CASE(only_data_is_read),
+		CASE(what_is_below_counts),
+		CASE(what_is_below_may_be_unknown),
+		CASE(nobody_can_tell),
+		CASE(errors_of_extents),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
