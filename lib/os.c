@@ -231,6 +231,11 @@ int pme_os_real_path(const char *path, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
+int pme_os_may_make(const char *path)
+{
+	return faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) < 0 ? -errno : 0;
+}
+
 int pme_os_readlink(const struct pme_os *os, const char *path, char **ret)
 {
 	char buf[PATH_MAX];

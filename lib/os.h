@@ -111,6 +111,8 @@ int pme_os_fstat(int fd, struct stat *ret);
 int pme_os_stat_at(int dir, const char *path, bool follow, struct stat *ret);
 /* The absolute @path of this machine, without links before its last part, which need not exist. */
 int pme_os_real_path(const char *path, char **ret);
+/* May files be made in the directory @path of this machine?  0, or -EROFS, -EACCES, -ENOENT … */
+int pme_os_may_make(const char *path);
 
 /* Names in a directory, sorted, without "." and "..".  Free with pme_os_free_names(). */
 int pme_os_list(const struct pme_os *os, const char *path, char ***ret, size_t *ret_count);

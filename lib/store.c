@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "os.h"
 
@@ -177,10 +176,12 @@ static int check_all(struct pme_store *store)
 static int why_not_made(const char *path)
 {
 	_cleanup_free_ char *copy = strdup(path);
+	int r;
 
 	if (!copy)
 		return -ENOMEM;
-	return faccessat(AT_FDCWD, dirname(copy), W_OK | X_OK, AT_EACCESS) < 0 ? -errno : -ENOENT;
+	r = pme_os_may_make(dirname(copy));
+	return r < 0 ? r : -ENOENT;
 }
 
 #define CACHE_SIZE "-256" /* KiB; the kernel's cache is near, and a daemon's memory counts */
