@@ -6,11 +6,6 @@
 
 #include <string.h>
 
-struct hashes {
-	XXH128_hash_t *items;
-	size_t count, alloc;
-};
-
 void pmed_finding_done(struct pmed_finding *finding)
 {
 	free(finding->id);
@@ -97,41 +92,27 @@ void pmed_finding_is(struct pmed_turn *turn, const struct pmed_device *device,
 	pmed_change(turn, "findings", row);
 }
 
-/* Add the files of one finding. */
-static int add_files(const struct pmed_finding *finding, struct hashes *hashes)
+/* Add the files of one finding; its names end with it. */
+static int add_files(const struct pmed_finding *finding, struct pmed_names *names)
 {
-	_cleanup_(pmed_names_done) struct pmed_names names = {0};
 	struct json_object *json = pmed_finding_json(finding);
-	int r = json ? pmed_names_of(json, &names) : -ENOMEM;
+	int r = json ? pmed_names_of(json, names) : -ENOMEM;
 
-	for (size_t i = 0; r == 0 && i < names.n_files; i++) {
-		r = pme_grow(&hashes->items, &hashes->alloc, hashes->count, sizeof(*hashes->items));
-		if (r == 0)
-			hashes->items[hashes->count++] = names.files[i].id;
-	}
+	names->count = 0;
 	json_object_put(json);
 	return r;
 }
 
-static int compare_hashes(const void *a, const void *b)
-{
-	return XXH128_cmp(a, b);
-}
-
 int pmed_findings_count_files(struct pmed_device *device)
 {
-	struct hashes hashes = {0};
+	_cleanup_(pmed_names_done) struct pmed_names names = {0};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < device->n_findings; i++)
-		r = add_files(&device->findings[i], &hashes);
-	if (hashes.count > 1)
-		qsort(hashes.items, hashes.count, sizeof(*hashes.items), compare_hashes);
+		r = add_files(&device->findings[i], &names);
+	pmed_names_sort(&names);
 	if (r == 0)
-		device->files = hashes.count > 0;
-	for (size_t i = 1; r == 0 && i < hashes.count; i++)
-		device->files += !XXH128_isEqual(hashes.items[i - 1], hashes.items[i]);
-	free(hashes.items);
+		device->files = names.n_files;
 	return r;
 }
 
