@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "check.h"
+#include "donor-answer.h"
 #include "tree.h"
 
 #define BLOCK 4096
@@ -44,8 +45,7 @@ int __wrap_pme_donor_on_bad(const struct pme_want *want, int fd, struct pme_rang
 struct world {
 	struct tree tree;
 	struct pme_want want;
-	struct pme_donor donor;
-	char *reason;
+	struct answer answer;
 };
 
 static void make(struct world *w, const char *path, off_t size, char fill)
@@ -77,18 +77,11 @@ static int setup(void **state)
 	return 0;
 }
 
-static void forget(struct world *w)
-{
-	pme_donor_done(&w->donor);
-	free(w->reason);
-	w->reason = NULL;
-}
-
 static int teardown(void **state)
 {
 	struct world *w = *state;
 
-	forget(w);
+	answer_forget(&w->answer);
 	close(w->want.fd);
 	tree_done(&w->tree);
 	free(w);
@@ -101,10 +94,8 @@ static int find(struct world *w, const char *name)
 	_cleanup_free_ char *path = name ? pme_printf("%s/%s", w->tree.path, name) : NULL;
 	int r;
 
-	forget(w);
 	w->want.from = path;
-	w->donor.kind = &pme_donor_file;
-	r = pme_donor_file.find(&w->want, &w->tree.log, &w->donor, &w->reason);
+	r = answer_ask(&w->answer, &pme_donor_file, &w->want, &w->tree.log);
 	w->want.from = NULL;
 	return r;
 }
@@ -114,7 +105,7 @@ static void expect_none(struct world *w, const char *name, const char *why)
 	_cleanup_free_ char *reason = pme_printf("%s/%s%s", w->tree.path, name, why);
 
 	assert_int_equal(find(w, name), 0);
-	assert_string_equal(w->reason, reason);
+	assert_string_equal(w->answer.reason, reason);
 }
 
 static void nothing_is_named(void **state)
@@ -122,7 +113,7 @@ static void nothing_is_named(void **state)
 	struct world *w = *state;
 
 	assert_int_equal(find(w, NULL), 0);
-	assert_null(w->reason);
+	assert_null(w->answer.reason);
 	assert_true(pme_donor_file.never_proven);
 }
 
@@ -135,17 +126,18 @@ static void a_file_is_taken_as_it_is(void **state)
 	make(w, "srv/named", SIZE, 'n');
 	assert_int_equal(utimensat(w->tree.os.root, "srv/named", times, 0), 0);
 	assert_int_equal(find(w, "srv/named"), 1);
-	assert_null(w->reason);
-	assert_int_equal(w->donor.proof, PME_PROOF_NONE);
+	assert_null(w->answer.reason);
+	assert_int_equal(w->answer.donor.proof, PME_PROOF_NONE);
 	assert_true(snprintf(path, sizeof(path), "%s/srv/named", w->tree.path) > 0);
-	assert_string_equal(w->donor.path, path);
-	assert_int_equal(w->donor.taken, 77000005);
-	assert_null(w->donor.detail);
-	assert_null(w->donor.file);
-	assert_int_equal(pme_donor_holds(&w->donor, &w->want), 1);
+	assert_string_equal(w->answer.donor.path, path);
+	assert_int_equal(w->answer.donor.taken, 77000005);
+	assert_null(w->answer.donor.detail);
+	assert_null(w->answer.donor.file);
+	assert_int_equal(pme_donor_holds(&w->answer.donor, &w->want), 1);
 	/* it stays that file, whatever becomes of the name */
 	assert_int_equal(unlinkat(w->tree.os.root, "srv/named", 0), 0);
-	assert_int_equal(pme_donor_file.read(&w->donor, &w->want, BLOCK, sizeof(buf), buf), 0);
+	assert_int_equal(pme_donor_file.read(&w->answer.donor, &w->want, BLOCK, sizeof(buf), buf),
+			 0);
 	for (size_t i = 0; i < sizeof(buf); i++)
 		assert_int_equal(buf[i], 'n');
 }

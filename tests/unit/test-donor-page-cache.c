@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 
 #include "check.h"
+#include "donor-answer.h"
 #include "random.h"
 #include "tree.h"
 
@@ -68,8 +69,7 @@ struct world {
 	unsigned char *truth;
 	size_t size;
 	struct pme_want want;
-	struct pme_donor donor;
-	char *reason;
+	struct answer answer;
 };
 
 static int setup(void **state)
@@ -95,18 +95,11 @@ static int setup(void **state)
 	return 0;
 }
 
-static void forget(struct world *w)
-{
-	pme_donor_done(&w->donor);
-	free(w->reason);
-	w->reason = NULL;
-}
-
 static int teardown(void **state)
 {
 	struct world *w = *state;
 
-	forget(w);
+	answer_forget(&w->answer);
 	close(w->want.fd);
 	free(w->truth);
 	tree_done(&w->tree);
@@ -116,18 +109,16 @@ static int teardown(void **state)
 
 static int find(struct world *w, uint64_t start, uint64_t length)
 {
-	forget(w);
 	play.first = start / play.page;
 	play.reads = 0;
 	w->want.range = (struct pme_range){start, length};
-	w->donor.kind = &pme_donor_page_cache;
-	return pme_donor_page_cache.find(&w->want, &w->tree.log, &w->donor, &w->reason);
+	return answer_ask(&w->answer, &pme_donor_page_cache, &w->want, &w->tree.log);
 }
 
 static void expect_none(struct world *w, const char *reason)
 {
 	assert_int_equal(find(w, 0, PAGES * play.page), 0);
-	assert_string_equal(w->reason, reason);
+	assert_string_equal(w->answer.reason, reason);
 }
 
 /* Found, and with the right bytes; zeros behind the end of the file. */
@@ -137,12 +128,13 @@ static void expect_bytes(struct world *w, uint64_t start, uint64_t length)
 
 	assert_non_null(buf);
 	assert_int_equal(find(w, start, length), 1);
-	assert_null(w->reason);
-	assert_int_equal(w->donor.proof, PME_PROOF_PAGE_CACHE);
-	assert_int_equal(w->donor.taken, 0);
-	assert_null(w->donor.path);
+	assert_null(w->answer.reason);
+	assert_int_equal(w->answer.donor.proof, PME_PROOF_PAGE_CACHE);
+	assert_int_equal(w->answer.donor.taken, 0);
+	assert_null(w->answer.donor.path);
 	memset(buf, 0xaa, length);
-	assert_int_equal(pme_donor_page_cache.read(&w->donor, &w->want, start, length, buf), 0);
+	assert_int_equal(pme_donor_page_cache.read(&w->answer.donor, &w->want, start, length, buf),
+			 0);
 	for (uint64_t i = 0; i < length; i++)
 		assert_int_equal(buf[i], start + i < w->size ? w->truth[start + i] : 0);
 }
@@ -159,7 +151,7 @@ static void what_is_in_memory_is_right(void **state)
 	expect_bytes(w, last, BLOCK);
 	/* behind the end there is nothing to have */
 	assert_int_equal(find(w, last + BLOCK, BLOCK), 0);
-	assert_null(w->reason);
+	assert_null(w->answer.reason);
 }
 
 static void any_bytes_of_it_are_read(void **state)
@@ -169,15 +161,19 @@ static void any_bytes_of_it_are_read(void **state)
 	unsigned char buf[300];
 
 	expect_bytes(w, page, PAGES * page - page);
-	assert_int_equal(pme_donor_page_cache.read(&w->donor, &w->want, page - 1, 2, buf), -ERANGE);
-	assert_int_equal(pme_donor_page_cache.read(&w->donor, &w->want, page + 7, 300, buf), 0);
+	assert_int_equal(pme_donor_page_cache.read(&w->answer.donor, &w->want, page - 1, 2, buf),
+			 -ERANGE);
+	assert_int_equal(pme_donor_page_cache.read(&w->answer.donor, &w->want, page + 7, 300, buf),
+			 0);
 	assert_memory_equal(buf, w->truth + page + 7, 300);
-	assert_int_equal(pme_donor_page_cache.read(&w->donor, &w->want, w->size - 10, 300, buf), 0);
+	assert_int_equal(
+		pme_donor_page_cache.read(&w->answer.donor, &w->want, w->size - 10, 300, buf), 0);
 	assert_memory_equal(buf, w->truth + w->size - 10, 10);
 	for (size_t i = 10; i < sizeof(buf); i++)
 		assert_int_equal(buf[i], 0);
 	memset(buf, 1, sizeof(buf));
-	assert_int_equal(pme_donor_page_cache.read(&w->donor, &w->want, w->size, 300, buf), 0);
+	assert_int_equal(pme_donor_page_cache.read(&w->answer.donor, &w->want, w->size, 300, buf),
+			 0);
 	for (size_t i = 0; i < sizeof(buf); i++)
 		assert_int_equal(buf[i], 0);
 }
@@ -227,19 +223,19 @@ static void it_holds_while_nothing_changes(void **state)
 	struct world *w = *state;
 
 	expect_bytes(w, 0, PAGES * play.page);
-	assert_int_equal(pme_donor_holds(&w->donor, &w->want), 1);
+	assert_int_equal(pme_donor_holds(&w->answer.donor, &w->want), 1);
 	play.missing[2] = true;
-	assert_int_equal(pme_donor_holds(&w->donor, &w->want), 0);
+	assert_int_equal(pme_donor_holds(&w->answer.donor, &w->want), 0);
 	play.missing[2] = false;
 	w->truth[1] ^= 1;
 	assert_int_equal(pwrite(w->want.fd, w->truth, 2, 0), 2);
-	assert_int_equal(pme_donor_holds(&w->donor, &w->want), 0);
+	assert_int_equal(pme_donor_holds(&w->answer.donor, &w->want), 0);
 	expect_bytes(w, 0, PAGES * play.page);
-	assert_int_equal(pme_donor_holds(&w->donor, &w->want), 1);
+	assert_int_equal(pme_donor_holds(&w->answer.donor, &w->want), 1);
 	assert_int_equal(ftruncate(w->want.fd, (off_t)w->size - 1), 0);
-	assert_int_equal(pme_donor_holds(&w->donor, &w->want), 0);
+	assert_int_equal(pme_donor_holds(&w->answer.donor, &w->want), 0);
 	play.dax = -EBADF;
-	assert_int_equal(pme_donor_holds(&w->donor, &w->want), -EBADF);
+	assert_int_equal(pme_donor_holds(&w->answer.donor, &w->want), -EBADF);
 }
 
 int main(void)

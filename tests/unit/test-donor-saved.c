@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "donor-answer.h"
 #include "kept.h"
 #include "random.h"
 #include "saved-conf.h"
@@ -35,8 +36,7 @@ struct world {
 	struct pme_want want;
 	struct pme_sample sample;
 	unsigned char truth[SIZE];
-	struct pme_donor donor;
-	char *reason;
+	struct answer answer;
 };
 
 static int setup(void **state)
@@ -68,18 +68,11 @@ static int setup(void **state)
 	return 0;
 }
 
-static void forget(struct world *w)
-{
-	pme_donor_done(&w->donor);
-	free(w->reason);
-	w->reason = NULL;
-}
-
 static int teardown(void **state)
 {
 	struct world *w = *state;
 
-	forget(w);
+	answer_forget(&w->answer);
 	close(w->want.fd);
 	close(w->want.root);
 	tree_done(&w->tree);
@@ -96,14 +89,10 @@ static struct kept version(const struct world *w, uint64_t number, int64_t taken
 	return kept;
 }
 
-/* As the table asks: what it gave is in w->donor and w->reason until the next question. */
 static int find(struct world *w, const struct pme_donor_kind *kind)
 {
-	int r;
+	int r = answer_ask(&w->answer, kind, &w->want, &w->tree.log);
 
-	forget(w);
-	w->donor.kind = kind;
-	r = kind->find(&w->want, &w->tree.log, &w->donor, &w->reason);
 	assert_int_equal(w->tree.log.count, 0);
 	return r;
 }
@@ -111,9 +100,9 @@ static int find(struct world *w, const struct pme_donor_kind *kind)
 static void expect_none(struct world *w, const struct pme_donor_kind *kind, const char *reason)
 {
 	assert_int_equal(find(w, kind), 0);
-	assert_non_null(w->reason);
-	if (!strstr(w->reason, reason))
-		fail_msg("said: %s", w->reason);
+	assert_non_null(w->answer.reason);
+	if (!strstr(w->answer.reason, reason))
+		fail_msg("said: %s", w->answer.reason);
 }
 
 /* Found, and it has the bytes. */
@@ -124,9 +113,9 @@ static void expect_version(struct world *w, const struct pme_donor_kind *kind, u
 	unsigned char buf[SIZE - BLOCK];
 
 	assert_int_equal(find(w, kind), 1);
-	assert_string_equal(w->donor.detail, detail);
-	assert_int_equal(pme_donor_saved_of(&w->donor)->generation, number);
-	assert_int_equal(kind->read(&w->donor, &w->want, BLOCK, sizeof(buf), buf), 0);
+	assert_string_equal(w->answer.donor.detail, detail);
+	assert_int_equal(pme_donor_saved_of(&w->answer.donor)->generation, number);
+	assert_int_equal(kind->read(&w->answer.donor, &w->want, BLOCK, sizeof(buf), buf), 0);
 	assert_memory_equal(buf, w->truth + BLOCK, sizeof(buf));
 }
 
@@ -158,19 +147,20 @@ static void an_unchanged_file_is_proof(void **state)
 
 	kept_make(&w->tree, &kept);
 	expect_version(w, &pme_donor_digest, 3);
-	assert_null(w->reason);
-	assert_int_equal(w->donor.proof, PME_PROOF_DIGEST);
-	assert_int_equal(w->donor.taken, 1700000000000000);
-	assert_non_null(strstr(w->donor.path, "/0000000000000003.data"));
-	assert_null(w->donor.file);
+	assert_null(w->answer.reason);
+	assert_int_equal(w->answer.donor.proof, PME_PROOF_DIGEST);
+	assert_int_equal(w->answer.donor.taken, 1700000000000000);
+	assert_non_null(strstr(w->answer.donor.path, "/0000000000000003.data"));
+	assert_null(w->answer.donor.file);
 	/* behind the end of the file there are zeros */
-	assert_int_equal(pme_donor_digest.read(&w->donor, &w->want, 3 * BLOCK, BLOCK, tail), 0);
+	assert_int_equal(pme_donor_digest.read(&w->answer.donor, &w->want, 3 * BLOCK, BLOCK, tail),
+			 0);
 	assert_memory_equal(tail, w->truth + 3 * BLOCK, 100);
 	for (size_t i = 100; i < BLOCK; i++)
 		assert_int_equal(tail[i], 0);
-	assert_int_equal(pme_donor_holds(&w->donor, &w->want), 1);
+	assert_int_equal(pme_donor_holds(&w->answer.donor, &w->want), 1);
 	assert_int_equal(futimens(w->want.fd, times), 0); /* the same bytes */
-	assert_int_equal(pme_donor_holds(&w->donor, &w->want), 0);
+	assert_int_equal(pme_donor_holds(&w->answer.donor, &w->want), 0);
 	expect_none(w, &pme_donor_digest, ".data: the file changed since");
 	expect_none(w, &pme_donor_replica, "no checkpoint of this file with a replica");
 }
@@ -187,8 +177,8 @@ static void any_difference_is_a_change(void **state)
 	for (size_t i = 0; i < PME_ARRAY_SIZE(kept); i++)
 		kept_make(&w->tree, &kept[i]);
 	expect_none(w, &pme_donor_digest, "generation 3 in /backup/");
-	assert_non_null(strstr(w->reason, "generation 2 in /backup/"));
-	assert_non_null(strstr(w->reason, "generation 1 in /backup/"));
+	assert_non_null(strstr(w->answer.reason, "generation 2 in /backup/"));
+	assert_non_null(strstr(w->answer.reason, "generation 1 in /backup/"));
 	kept[0] = version(w, 4, 5);
 	kept_make(&w->tree, &kept[0]);
 	expect_version(w, &pme_donor_digest, 4);
@@ -222,13 +212,14 @@ static void a_damaged_version_hides_no_older_one(void **state)
 	expect_version(w, &pme_donor_digest, 2);
 	flip(w, 2, BLOCK);
 	expect_version(w, &pme_donor_digest, 1);
-	assert_non_null(strstr(w->reason, "generation 2 in "));
-	assert_non_null(strstr(w->reason, "its replica is damaged there (a digest differs)"));
+	assert_non_null(strstr(w->answer.reason, "generation 2 in "));
+	assert_non_null(
+		strstr(w->answer.reason, "its replica is damaged there (a digest differs)"));
 	flip(w, 1, SIZE - 1);
 	expect_none(w, &pme_donor_digest, "generation 1 in ");
 	w->want.range = (struct pme_range){2 * BLOCK, BLOCK};
 	assert_int_equal(find(w, &pme_donor_digest), 1);
-	assert_int_equal(pme_donor_saved_of(&w->donor)->generation, 2);
+	assert_int_equal(pme_donor_saved_of(&w->answer.donor)->generation, 2);
 }
 
 /* ---- checkpoints ---- */
@@ -260,10 +251,10 @@ static void shared_blocks_are_proof(void **state)
 	make_checkpoint(w, &kept);
 	shares = 1;
 	expect_version(w, &pme_donor_replica, 1);
-	assert_int_equal(w->donor.proof, PME_PROOF_SHARED);
-	assert_int_equal(pme_donor_holds(&w->donor, &w->want), 1);
+	assert_int_equal(w->answer.donor.proof, PME_PROOF_SHARED);
+	assert_int_equal(pme_donor_holds(&w->answer.donor, &w->want), 1);
 	shares = 0;
-	assert_int_equal(pme_donor_holds(&w->donor, &w->want), 0);
+	assert_int_equal(pme_donor_holds(&w->answer.donor, &w->want), 0);
 	expect_none(w, &pme_donor_replica, written);
 	shares = -EIO;
 	expect_none(w, &pme_donor_replica, "cannot be compared: Input/output error");
@@ -285,7 +276,7 @@ static void a_checkpoint_that_is_gone_proves_nothing(void **state)
 	kept_make(&w->tree, &kept);
 	expect_none(w, &pme_donor_replica, "no checkpoint of this file with a replica");
 	expect_none(w, &pme_donor_digest, "generation 1 in ");
-	assert_null(strstr(w->reason, "changed"));
+	assert_null(strstr(w->answer.reason, "changed"));
 	make_checkpoint(w, &kept);
 	expect_none(w, &pme_donor_digest, "generation 1 in ");
 }
