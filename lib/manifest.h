@@ -5,19 +5,27 @@
  * Two files, in the directory of the version:
  *
  *   manifest  numbers little-endian, nothing aligned, nothing between:
- *               8 bytes "PMESAVED"; u32 version of the format (1); u32 bytes of a block (4096)
+ *               8 bytes "PMESAVED"; u32 version of the format (2); u32 bytes of a block (4096)
  *               u64 nonce, u64 generation, i64 taken (µs), u32 flags (1: there is a checkpoint)
  *               u64 inode, u32 inode generation, u64 size, i64 mtime, i64 ctime (ns)
  *               u32 n, n bytes: ID of the protection; the same: UUID of the filesystem; path
- *               u64 n, n extents: u64 start, u64 length, u32 state, u64 byte of the device
+ *               u64 n, n extents, each from the end of the one before, the first from 0:
+ *                 u8 state, varint length, and if it is data or unwritten a varint: byte of the
+ *                 device, less the end of the last one that had one, modulo 2^64, in zigzag
  *               u64 n, n digests of the pages of the sums
+ *               u64 n, n amendments, ascending: varint blocks since the one before (the first:
+ *                 since block 0), digest
  *               a digest of everything before it
  *   sums      a digest of each block, 256 to a page of 4096 bytes; zeros: there is none, because
  *             the block is a hole, was never written, or could not be read
  *
+ * A varint has 7 bits in a byte, the lowest first, and the highest bit set where more follow, in no
+ * more bytes than it takes (LEB128); zigzag turns 0, -1, 1, -2 … into 0, 1, 2, 3 ….
+ *
  * A digest is XXH3-128 in its canonical form (16 bytes, big-endian).  The last block is digested
  * with zeros behind the end of the file.  The surprise: sums are not part of the manifest, so that
- * a version that differs little from the one before shares almost all of them with it.
+ * a version that differs little from the one before shares almost all of them with it; and where
+ * few blocks of a page changed, it shares the page, too, and the manifest amends it.
  */
 #ifndef PME_MANIFEST_H
 #define PME_MANIFEST_H
@@ -35,6 +43,17 @@ struct pme_digest pme_digest_of(const void *data, size_t size);
 bool pme_digest_same(const struct pme_digest *a, const struct pme_digest *b);
 bool pme_digest_is_none(const struct pme_digest *digest);
 
+/* The digest of a block, instead of that in its page of sums. */
+struct pme_amendment {
+	uint64_t block;
+	struct pme_digest digest;
+};
+
+struct pme_amendments {
+	struct pme_amendment *items; /* ascending */
+	size_t count, alloc;
+};
+
 struct pme_manifest {
 	char *protection; /* ID */
 	char *fs_uuid;
@@ -50,6 +69,7 @@ struct pme_manifest {
 	struct pme_extents extents; /* of [0, size), in order, without gaps */
 	struct pme_digest *pages;
 	size_t n_pages;
+	struct pme_amendments amended;
 };
 
 void pme_manifest_done(struct pme_manifest *manifest);
@@ -74,10 +94,30 @@ int pme_manifest_read(int dir, const char *name, struct pme_manifest *ret);
 int pme_manifest_write(int dir, const char *name, const struct pme_manifest *manifest);
 
 /*
- * The page @page of the sums @fd, checked: 0, -EBADMSG, -errno; -ERANGE: there is no such page.
+ * The page @page of the sums @fd, checked, as it is on the disk: 0, -EBADMSG, -errno; -ERANGE:
+ * there is no such page.
  */
+int pme_manifest_stored(const struct pme_manifest *manifest, int fd, uint64_t page,
+			struct pme_digest ret[PME_MANIFEST_PER_PAGE]);
+/* The same, amended: the digests of its blocks. */
 int pme_manifest_sums(const struct pme_manifest *manifest, int fd, uint64_t page,
 		      struct pme_digest ret[PME_MANIFEST_PER_PAGE]);
+/* Amendments of this page are made to @digests. */
+void pme_manifest_amend(const struct pme_manifest *manifest, uint64_t page,
+			struct pme_digest digests[PME_MANIFEST_PER_PAGE]);
+
+/*
+ * The last page of @manifest, page @page, has the digests @now, and could share the page @stored
+ * with the version before: 1, and it has the amendments that takes; 0: they are so many that the
+ * page is better written; -ENOMEM.
+ */
+int pme_manifest_share_page(struct pme_manifest *manifest, uint64_t page,
+			    const struct pme_digest stored[PME_MANIFEST_PER_PAGE],
+			    const struct pme_digest now[PME_MANIFEST_PER_PAGE]);
+
+/* The amendments of @page in @base become those of @manifest, which has none behind: 0, -ENOMEM. */
+int pme_manifest_keep_page(struct pme_manifest *manifest, const struct pme_manifest *base,
+			   uint64_t page);
 
 /* A sentence for an error of reading one. */
 const char *pme_manifest_error(int error);

@@ -21,6 +21,7 @@ struct writing {
 	bool cloned; /* @data and @sums began as those of the base */
 	char *buf;   /* of a page of blocks, aligned */
 	struct pme_digest old[PER_PAGE], new[PER_PAGE];
+	struct pme_digest stored[PER_PAGE]; /* the page of the base */
 };
 
 int pme_replica_can_share(int dir)
@@ -213,26 +214,37 @@ static int write_sums(struct writing *w, uint64_t page)
 	const struct pme_saved *base = w->job->base;
 	static const struct pme_digest none[PER_PAGE];
 
+	w->job->manifest->pages[page] = pme_digest_of(w->new, sizeof(w->new));
 	if (!(w->cloned && page < base->manifest->n_pages) &&
 	    memcmp(w->new, none, sizeof(w->new)) == 0)
 		return 0;
 	return write_at(w->sums, w->new, sizeof(w->new), page * PME_MANIFEST_PAGE);
 }
 
-static int write_page(struct writing *w, uint64_t page, size_t count)
+/* Is the page of the base good?  A damaged one is not believed in any of its digests. */
+static bool load_page(struct writing *w, uint64_t page)
 {
 	const struct pme_saved *base = w->job->base;
-	uint64_t first = page * PER_PAGE;
 
 	memset(w->old, 0, sizeof(w->old));
 	memset(w->new, 0, sizeof(w->new));
-	if (base && page < base->manifest->n_pages &&
-	    pme_manifest_sums(base->manifest, base->sums, page, w->old) < 0)
-		memset(w->old, 0, sizeof(w->old)); /* damaged: none of them is believed */
+	if (!base || page >= base->manifest->n_pages ||
+	    pme_manifest_stored(base->manifest, base->sums, page, w->stored) < 0)
+		return false;
+	memcpy(w->old, w->stored, sizeof(w->old));
+	pme_manifest_amend(base->manifest, page, w->old);
+	return true;
+}
+
+static int write_page(struct writing *w, uint64_t page, size_t count)
+{
+	uint64_t first = page * PER_PAGE;
+	bool good = load_page(w, page);
+	int r = 0;
+
 	for (size_t i = 0; i < count;) {
 		enum fate fate = fate_of(w, first + i);
 		size_t run = 1;
-		int r;
 
 		while (i + run < count && fate_of(w, first + i + run) == fate)
 			run++;
@@ -241,8 +253,9 @@ static int write_page(struct writing *w, uint64_t page, size_t count)
 			return r;
 		i += run;
 	}
-	w->job->manifest->pages[page] = pme_digest_of(w->new, sizeof(w->new));
-	return write_sums(w, page);
+	if (good && w->cloned)
+		r = pme_manifest_share_page(w->job->manifest, page, w->stored, w->new);
+	return r != 0 ? r : write_sums(w, page);
 }
 
 static int write_pages(struct writing *w)
@@ -253,14 +266,11 @@ static int write_pages(struct writing *w)
 
 	for (uint64_t page = 0; page < m->n_pages; page++) {
 		size_t count = (size_t)pme_min(PER_PAGE, blocks - page * PER_PAGE);
-		int r;
+		bool same = w->cloned && page < base->manifest->n_pages &&
+			    !has_changed(w, page * PER_PAGE, PER_PAGE);
+		int r = same ? pme_manifest_keep_page(m, base->manifest, page)
+			     : write_page(w, page, count);
 
-		if (w->cloned && page < base->manifest->n_pages &&
-		    !has_changed(w, page * PER_PAGE, PER_PAGE)) {
-			m->pages[page] = base->manifest->pages[page];
-			continue;
-		}
-		r = write_page(w, page, count);
 		if (r < 0)
 			return r;
 	}

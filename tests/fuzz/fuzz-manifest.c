@@ -3,7 +3,7 @@
  * Fuzz target: the manifest of a kept version, as it is, and with its digest made right.  One that
  * is taken is what it says: extents without gaps, as many pages as the size has, the same bytes
  * when it is written again.
- * Parsers: manifest
+ * Parsers: manifest-format
  */
 #include "fuzz.h"
 #include "manifest.h"

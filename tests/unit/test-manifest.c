@@ -54,6 +54,14 @@ static void make(struct pme_manifest *m)
 	m->extents.items[3] = extent(12288 + MIB, MIB - 12288 + 100, PME_EXTENT_DATA, 1 << 30);
 	for (size_t i = 0; i < 3; i++)
 		m->pages[i] = pme_digest_of(&i, sizeof(i));
+	m->amended.items = calloc(3, sizeof(*m->amended.items));
+	assert_non_null(m->amended.items);
+	m->amended.count = m->amended.alloc = 3;
+	for (size_t i = 0; i < 3; i++)
+		m->amended.items[i] = (struct pme_amendment){
+			.block = i * 300,
+			.digest = pme_digest_of(&i, sizeof(i)),
+		};
 }
 
 static void assert_same(const struct pme_manifest *a, const struct pme_manifest *b)
@@ -81,6 +89,9 @@ static void assert_same(const struct pme_manifest *a, const struct pme_manifest 
 	}
 	assert_int_equal(a->n_pages, b->n_pages);
 	assert_memory_equal(a->pages, b->pages, a->n_pages * sizeof(*a->pages));
+	assert_int_equal(a->amended.count, b->amended.count);
+	assert_memory_equal(a->amended.items, b->amended.items,
+			    a->amended.count * sizeof(*a->amended.items));
 }
 
 static void comes_back(void **state)
@@ -120,7 +131,7 @@ static void is_refused_when_damaged(void **state)
 	memcpy(longer, data, len);
 	assert_int_equal(pme_manifest_parse(longer, len + 1, &back), -EBADMSG);
 	assert_int_equal(pme_manifest_parse("PNG and more", 12, &back), -EINVAL);
-	data[8] = 2;
+	data[8] = 3;
 	assert_int_equal(pme_manifest_parse(data, len, &back), -EPROTONOSUPPORT);
 	free(longer);
 	free(data);
@@ -135,27 +146,145 @@ static void is_refused_when_it_makes_no_sense(void **state)
 		struct pme_extent extent;
 	} bad[] = {
 		{1, {.range = {8192, MIB - 1}, .state = PME_EXTENT_HOLE}},
-		{1, {.range = {4096, MIB + 4096}, .state = PME_EXTENT_HOLE}},
-		{0, {.range = {0, 0}, .state = PME_EXTENT_DATA}},
+		{1, {.range = {8192, 0}, .state = PME_EXTENT_HOLE}},
 		{1, {.range = {8192, UINT64_MAX - 100}, .state = PME_EXTENT_HOLE}},
 		{0, {.range = {0, 8192}, .device_start = UINT64_MAX - 5}},
 		{3, {.range = {12288 + MIB, MIB - 12288}, .state = PME_EXTENT_DATA}},
 		{0, {.range = {0, 8192}, .state = (enum pme_extent_state)9}},
 	};
+	static const uint64_t blocks[][3] = {{0, 0, 1}, {5, 4, 6}, {0, 1, 768}};
 
 	(void)state;
-	for (size_t i = 0; i < PME_ARRAY_SIZE(bad); i++) {
+	for (size_t i = 0; i < PME_ARRAY_SIZE(bad) + PME_ARRAY_SIZE(blocks); i++) {
 		struct pme_manifest m, back;
+		size_t row = i - PME_ARRAY_SIZE(bad), len;
 		char *data;
-		size_t len;
 
 		make(&m);
-		m.extents.items[bad[i].i] = bad[i].extent;
+		if (i < PME_ARRAY_SIZE(bad))
+			m.extents.items[bad[i].i] = bad[i].extent;
+		for (size_t j = 0; i >= PME_ARRAY_SIZE(bad) && j < 3; j++)
+			m.amended.items[j].block = blocks[row][j];
 		assert_int_equal(pme_manifest_format(&m, &data, &len), 0);
 		assert_int_equal(pme_manifest_parse(data, len, &back), -EBADMSG);
 		free(data);
 		pme_manifest_done(&m);
 	}
+}
+
+/* One that could be written in fewer bytes would not be written back the same. */
+static void numbers_are_as_short_as_can_be(void **state)
+{
+	struct pme_manifest m, back;
+	struct pme_digest digest;
+	size_t len, at;
+	char *data;
+
+	(void)state;
+	make(&m);
+	m.amended.items[1].block = 0x80; /* the first of two bytes is 0x80 */
+	m.amended.items[2].block = 600;
+	assert_int_equal(pme_manifest_format(&m, &data, &len), 0);
+	at = len - sizeof(digest) - 2 * sizeof(digest) - 2 - 2;
+	assert_int_equal((unsigned char)data[at], 0x80);
+	assert_int_equal(data[at + 1], 1);
+	data[at + 1] = 0;
+	digest = pme_digest_of(data, len - sizeof(digest));
+	memcpy(data + len - sizeof(digest), &digest, sizeof(digest));
+	assert_int_equal(pme_manifest_parse(data, len, &back), -EBADMSG);
+	free(data);
+	pme_manifest_done(&m);
+}
+
+/* Places anywhere, in any order, up to the last byte there can be. */
+static void places_come_back(void **state)
+{
+	static const uint64_t places[] = {UINT64_MAX / 2 + 5, 0, UINT64_MAX - MIB, 4096};
+	struct pme_manifest m, back;
+	size_t len;
+	char *data;
+
+	(void)state;
+	make(&m);
+	for (size_t i = 0; i < 4; i++)
+		if (m.extents.items[i].state != PME_EXTENT_HOLE)
+			m.extents.items[i].device_start = places[i];
+	assert_int_equal(pme_manifest_format(&m, &data, &len), 0);
+	assert_int_equal(pme_manifest_parse(data, len, &back), 0);
+	assert_same(&m, &back);
+	free(data);
+	pme_manifest_done(&m);
+	pme_manifest_done(&back);
+}
+
+/* The digests of a page of sums, by the version with amendments: as many changed as @changed. */
+static void assert_shares(size_t page, size_t changed, bool shares)
+{
+	struct pme_digest stored[PME_MANIFEST_PER_PAGE], now[PME_MANIFEST_PER_PAGE];
+	struct pme_manifest m, next;
+	size_t before;
+
+	make(&m);
+	m.amended.count = page == 2 ? 2 : page; /* those of the pages before */
+	for (size_t i = 0; i < PME_MANIFEST_PER_PAGE; i++)
+		now[i] = stored[i] = pme_digest_of(&i, sizeof(i));
+	for (size_t i = 0; i < changed; i++)
+		now[255 - 3 * i].bytes[0] ^= 1;
+	before = m.amended.count;
+	assert_int_equal(pme_manifest_share_page(&m, page, stored, now), shares);
+	assert_int_equal(m.amended.count, before + (shares ? changed : 0));
+	if (shares) {
+		make(&next);
+		next.amended.count = before;
+		assert_int_equal(pme_manifest_keep_page(&next, &m, page), 0);
+		pme_manifest_amend(&next, page, stored);
+		assert_memory_equal(stored, now, sizeof(now));
+		assert_true(pme_digest_same(&next.pages[page], &m.pages[page]));
+		pme_manifest_done(&next);
+	}
+	pme_manifest_done(&m);
+}
+
+static void few_changes_share_a_page(void **state)
+{
+	(void)state;
+	assert_shares(0, 0, true);
+	assert_shares(0, 1, true);
+	assert_shares(1, 9, true);
+	assert_shares(2, 10, true);
+	assert_shares(0, 9, false);
+	assert_shares(2, 80, false);
+}
+
+/* A file with sums of one page and a bit: each is checked, and then amended. */
+static void sums_are_amended(void **state)
+{
+	struct pme_digest sums[2][PME_MANIFEST_PER_PAGE], got[PME_MANIFEST_PER_PAGE];
+	struct pme_manifest m;
+	struct tree tree;
+	int fd;
+
+	(void)state;
+	tree_init(&tree);
+	tree_file(&tree, "d/sums", "");
+	fd = pme_os_open(&tree.os, "d/sums", O_RDWR);
+	memset(sums, 7, sizeof(sums));
+	assert_int_equal(pme_os_pwrite(fd, sums, sizeof(sums), 0), 0);
+	make(&m);
+	m.pages[0] = pme_digest_of(sums[0], sizeof(sums[0]));
+	m.pages[1] = pme_digest_of(sums[1], sizeof(sums[1]));
+	assert_int_equal(pme_manifest_stored(&m, fd, 1, got), 0);
+	assert_memory_equal(got, sums[1], sizeof(got));
+	assert_int_equal(pme_manifest_sums(&m, fd, 1, got), 0);
+	sums[1][300 - PME_MANIFEST_PER_PAGE] = m.amended.items[1].digest;
+	assert_memory_equal(got, sums[1], sizeof(got));
+	assert_int_equal(pme_os_pwrite(fd, "x", 1, PME_MANIFEST_PAGE + 5), 0);
+	assert_int_equal(pme_manifest_sums(&m, fd, 1, got), -EBADMSG);
+	assert_int_equal(pme_manifest_sums(&m, fd, 2, got), -EBADMSG); /* behind its end */
+	assert_int_equal(pme_manifest_sums(&m, fd, 3, got), -ERANGE);
+	close(fd);
+	pme_manifest_done(&m);
+	tree_done(&tree);
 }
 
 static void knows_what_is_empty(void **state)
@@ -209,6 +338,10 @@ int main(void)
 		cmocka_unit_test(comes_back),
 		cmocka_unit_test(is_refused_when_damaged),
 		cmocka_unit_test(is_refused_when_it_makes_no_sense),
+		cmocka_unit_test(numbers_are_as_short_as_can_be),
+		cmocka_unit_test(places_come_back),
+		cmocka_unit_test(few_changes_share_a_page),
+		cmocka_unit_test(sums_are_amended),
 		cmocka_unit_test(knows_what_is_empty),
 		cmocka_unit_test(is_replaced_whole),
 	};
