@@ -89,11 +89,10 @@ static int lock_out_others(const struct pme_os *os)
 	return pme_take_fd(&fd);
 }
 
-static void tell(struct pmed *d, enum pme_event_type type, const char *text)
+static void tell(struct pmed *d, enum pme_event_type type, enum pme_event_severity severity,
+		 const char *text)
 {
-	struct json_object *event = pme_event_new(pmed_event_id(d), type, PME_EVENT_INFO, text);
-
-	pmed_tell(d, event);
+	pmed_tell(d, pme_event_new(pmed_event_id(d), type, severity, text));
 }
 
 static void notify_reloading(void)
@@ -150,13 +149,25 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 	return 0;
 }
 
+/* Who got less than all hears of it now, or from the next watch. */
+static void tell_end(struct pmed *d)
+{
+	_cleanup_free_ char *fewer = pmed_sinks_suppressed(d);
+	_cleanup_free_ char *text = NULL;
+
+	if (fewer)
+		text = pme_printf("The watch ended; suppressed, and not told since: %s", fewer);
+	tell(d, PME_EVENT_WATCH_STOPPED, fewer ? PME_EVENT_WARNING : PME_EVENT_INFO,
+	     text ? text : "The watch ended");
+}
+
 static int on_end(sd_event_source *source, const struct signalfd_siginfo *info, void *arg)
 {
 	struct pmed *d = arg;
 
 	sd_notify(0, "STOPPING=1\nSTATUS=Ending");
 	/* Now, while sinks can still use the loop. */
-	tell(d, PME_EVENT_WATCH_STOPPED, "The watch ended");
+	tell_end(d);
 	return sd_event_exit(d->loop, 0);
 }
 
@@ -256,7 +267,7 @@ static int run(struct pmed *d)
 	if (r >= 0)
 		r = start_all(d);
 	if (r >= 0) {
-		tell(d, PME_EVENT_WATCH_STARTED, "The watch began");
+		tell(d, PME_EVENT_WATCH_STARTED, PME_EVENT_INFO, "The watch began");
 		malloc_trim(0);
 		sd_notify(0, "READY=1\nSTATUS=Watching");
 		r = sd_event_loop(d->loop);

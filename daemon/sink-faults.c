@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the parts of a sink fail at: each its own, until it works again; see sink.h.
+ * What the parts of a sink fail at: each its own, until it works again; and its row in the watch
+ * document.  See sink.h.
  */
 #include "sink.h"
 
@@ -50,4 +51,17 @@ void pmed_sink_faults_drop(struct pmed_sink *sink)
 {
 	while (sink->n_faults > 0)
 		drop(sink, 0);
+}
+
+struct json_object *pmed_sink_json(const struct pmed_sink *sink)
+{
+	struct json_object *object = pme_json_object();
+
+	pme_json_text(object, "name", sink->kind->name);
+	pme_json_bool(object, "on", sink->on);
+	pme_json_set(object, "reason", sink->reason ? pme_json_lossy(sink->reason) : NULL);
+	pme_json_number(object, "delivered", sink->delivered);
+	pme_json_number(object, "failed", sink->failed);
+	pme_json_number(object, "suppressed", sink->suppressed);
+	return object;
 }

@@ -67,3 +67,14 @@ bool pmed_gate_take(struct pmed_gate *gate, uint64_t now, enum pme_event_type *r
 	}
 	return false;
 }
+
+uint64_t pmed_gate_take_all(struct pmed_gate *gate)
+{
+	enum pme_event_type type;
+	struct pmed_gate_type counted;
+	uint64_t sum = 0;
+
+	while (pmed_gate_take(gate, UINT64_MAX, &type, &counted))
+		sum += counted.suppressed;
+	return sum;
+}

@@ -31,5 +31,7 @@ uint64_t pmed_gate_due(const struct pmed_gate *gate);
 /* A count that is due at @now: true, its type, and its values; it is then forgotten. */
 bool pmed_gate_take(struct pmed_gate *gate, uint64_t now, enum pme_event_type *ret_type,
 		    struct pmed_gate_type *ret);
+/* The sum of all counts, due or not; they are then forgotten. */
+uint64_t pmed_gate_take_all(struct pmed_gate *gate);
 
 #endif

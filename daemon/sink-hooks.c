@@ -20,6 +20,7 @@
 struct round {
 	int64_t id;
 	char *text;
+	char *directory; /* of the hooks, when the event came */
 	char *env[9];
 	char **names; /* of the hooks, sorted */
 	size_t count;
@@ -48,6 +49,7 @@ static void round_free(struct round *round)
 	free(round->refused);
 	json_object_put(round->told);
 	free(round->text);
+	free(round->directory);
 	free(round);
 }
 
@@ -99,7 +101,7 @@ static void refuse(struct round *round, const char *path, const char *name, cons
 /* Is it a hook?  What is not executable is switched off. */
 static bool is_hook(const struct hooks *hooks, struct round *round, const char *name)
 {
-	_cleanup_free_ char *path = pme_printf("%s/%s", below_root(hooks->directory), name);
+	_cleanup_free_ char *path = pme_printf("%s/%s", below_root(round->directory), name);
 	struct stat st;
 	const char *why;
 
@@ -109,7 +111,7 @@ static bool is_hook(const struct hooks *hooks, struct round *round, const char *
 		return false;
 	why = S_ISREG(st.st_mode) ? distrust(&st) : "is no regular file";
 	if (why)
-		refuse(round, hooks->directory, name, why);
+		refuse(round, round->directory, name, why);
 	return !why;
 }
 
@@ -117,8 +119,8 @@ static bool is_hook(const struct hooks *hooks, struct round *round, const char *
 static int look(void *context, void *item)
 {
 	const struct hooks *hooks = context;
-	const char *directory = below_root(hooks->directory);
 	struct round *round = item;
+	const char *directory = below_root(round->directory);
 	size_t kept = 0;
 	struct stat st;
 	int r = pme_os_stat(hooks->os, directory, false, &st);
@@ -126,7 +128,7 @@ static int look(void *context, void *item)
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	if (!S_ISDIR(st.st_mode) || distrust(&st)) {
-		refuse(round, hooks->directory, NULL,
+		refuse(round, round->directory, NULL,
 		       S_ISDIR(st.st_mode) ? distrust(&st) : "is no directory");
 		return 0;
 	}
@@ -153,19 +155,21 @@ static struct pmed_program *find(struct hooks *hooks, const char *name)
 	return NULL;
 }
 
-static int find_or_add(struct hooks *hooks, const char *name, struct pmed_program **ret)
+/* The program of a hook, for its next run. */
+static int find_or_add(struct hooks *hooks, const struct round *round, const char *name,
+		       struct pmed_program **ret)
 {
-	_cleanup_free_ char *path = pme_printf("%s/%s", hooks->directory, name);
+	_cleanup_free_ char *path = pme_printf("%s/%s", round->directory, name);
 	const char *argv[] = {path, NULL};
 	const struct pmed_program_args args = {
 		.sink = hooks->sink, .part = name, .argv = argv, .deadline = hooks->deadline};
 	int r;
 
 	*ret = find(hooks, name);
-	if (*ret)
-		return 0;
 	if (!path)
 		return -ENOMEM;
+	if (*ret)
+		return pmed_program_set(*ret, argv, hooks->deadline);
 	if (hooks->count >= HOOKS_MAX)
 		return -E2BIG;
 	r = pmed_program_new(&args, ret);
@@ -178,7 +182,7 @@ static void run_hook(struct hooks *hooks, const struct round *round, const char 
 {
 	const char *env[PME_ARRAY_SIZE(round->env) + 1] = {NULL};
 	struct pmed_program *program;
-	int r = find_or_add(hooks, name, &program);
+	int r = find_or_add(hooks, round, name, &program);
 
 	for (size_t i = 0; i < PME_ARRAY_SIZE(round->env); i++)
 		env[i] = round->env[i];
@@ -264,7 +268,8 @@ static int hooks_deliver(struct pmed_sink *sink, struct json_object *event, cons
 	round->id = (int64_t)pme_json_get_number(event, "id");
 	round->told = json_object_get(sink->told);
 	round->text = strdup(text);
-	if (round->text)
+	round->directory = strdup(((struct hooks *)sink->own)->directory);
+	if (round->text && round->directory)
 		r = fill_environment(round, event);
 	if (r == 0)
 		r = pmed_lane_put(hooks->lane, round);
@@ -288,6 +293,24 @@ static bool hooks_stale(const struct pmed_sink *sink)
 	return !conf->hooks.enabled || conf->hooks.deadline != hooks->deadline ||
 	       conf->hooks.severity != hooks->severity ||
 	       strcmp(conf->hooks.directory, hooks->directory) != 0;
+}
+
+/* What waits for a hook is for the one that it has then. */
+static int hooks_reload(struct pmed_sink *sink)
+{
+	const struct pme_conf *conf = &sink->daemon->conf;
+	_cleanup_free_ char *directory = strdup(conf->hooks.directory);
+	struct hooks *hooks = sink->own;
+
+	if (!conf->hooks.enabled)
+		return -ENOENT;
+	if (!directory)
+		return -ENOMEM;
+	free(hooks->directory);
+	hooks->directory = pme_take_ptr(directory);
+	hooks->deadline = conf->hooks.deadline;
+	hooks->severity = conf->hooks.severity;
+	return 0;
 }
 
 static void hooks_stop(struct pmed_sink *sink)
@@ -345,5 +368,6 @@ const struct pmed_sink_kind pmed_sink_hooks = {
 	.wants = hooks_want,
 	.deliver = hooks_deliver,
 	.stale = hooks_stale,
+	.reload = hooks_reload,
 	.stop = hooks_stop,
 };

@@ -93,6 +93,29 @@ static bool mail_stale(const struct pmed_sink *sink)
 	       conf->mail.severity != mail->severity;
 }
 
+/* What waits keeps its text, and goes to whom it was written. */
+static int mail_reload(struct pmed_sink *sink)
+{
+	const struct pme_conf *conf = &sink->daemon->conf;
+	const char *argv[] = {conf->mail.command, "-t", "-i", NULL};
+	_cleanup_free_ char *to = strdup(conf->mail.to), *from = strdup(conf->mail.from);
+	_cleanup_free_ char *command = strdup(conf->mail.command);
+	struct mail *mail = sink->own;
+
+	if (!*conf->mail.to)
+		return -ENOENT;
+	if (!to || !from || !command || pmed_program_set(mail->program, argv, DEADLINE_MSEC) < 0)
+		return -ENOMEM;
+	free(mail->to);
+	free(mail->from);
+	free(mail->command);
+	mail->to = pme_take_ptr(to);
+	mail->from = pme_take_ptr(from);
+	mail->command = pme_take_ptr(command);
+	mail->severity = conf->mail.severity;
+	return 0;
+}
+
 static void mail_stop(struct pmed_sink *sink)
 {
 	mail_free(sink->own);
@@ -105,5 +128,6 @@ const struct pmed_sink_kind pmed_sink_mail = {
 	.wants = mail_wants,
 	.deliver = mail_deliver,
 	.stale = mail_stale,
+	.reload = mail_reload,
 	.stop = mail_stop,
 };

@@ -211,6 +211,18 @@ int pmed_program_new(const struct pmed_program_args *args, struct pmed_program *
 	return 0;
 }
 
+int pmed_program_set(struct pmed_program *program, const char *const *argv, uint64_t deadline)
+{
+	char **copy = copy_strings(argv);
+
+	if (!copy)
+		return -ENOMEM;
+	free_strings(program->argv);
+	program->argv = copy;
+	program->deadline = deadline;
+	return 0;
+}
+
 struct pmed_program *pmed_program_free(struct pmed_program *program)
 {
 	if (!program)

@@ -20,6 +20,8 @@ struct pmed_program_args {
 };
 
 int pmed_program_new(const struct pmed_program_args *args, struct pmed_program **ret);
+/* Another program and deadline, from the next run on: 0, -ENOMEM. */
+int pmed_program_set(struct pmed_program *program, const char *const *argv, uint64_t deadline);
 /* @envp: NULL behind the last; a copy.  0; -ENOBUFS when too many events wait; -ENOMEM. */
 int pmed_program_put(struct pmed_program *program, int64_t event_id, const char *const *envp,
 		     const char *input);

@@ -212,7 +212,7 @@ static void plan(struct pmed *d)
 	sd_event_source_set_enabled(sinks->timer, SD_EVENT_ONESHOT);
 }
 
-/* Counts that are due at @now; all with UINT64_MAX. */
+/* Counts that are due at @now. */
 static void tell_counts(struct pmed_sinks *sinks, uint64_t now)
 {
 	enum pme_event_type type;
@@ -224,6 +224,26 @@ static void tell_counts(struct pmed_sinks *sinks, uint64_t now)
 		while (sink->on && sink->gate && pmed_gate_take(sink->gate, now, &type, &counted))
 			tell_count(sink, type, &counted);
 	}
+}
+
+char *pmed_sinks_suppressed(struct pmed *d)
+{
+	char *text = NULL;
+
+	for (size_t i = 0; d->sinks && i < d->sinks->count; i++) {
+		struct pmed_sink *sink = &d->sinks->sinks[i];
+		uint64_t count = sink->gate ? pmed_gate_take_all(sink->gate) : 0;
+		char *longer;
+
+		if (count == 0)
+			continue;
+		longer = pme_printf("%s%s%llu event%s for %s", text ? text : "", text ? ", " : "",
+				    (unsigned long long)count, count == 1 ? "" : "s",
+				    sink->kind->name);
+		free(text);
+		text = longer;
+	}
+	return text;
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
@@ -439,6 +459,8 @@ int pmed_sinks_reload(struct pmed *d)
 		set_rate(sink);
 		if (sink->on && sink->kind->stale && !sink->kind->stale(sink))
 			continue;
+		if (sink->on && sink->kind->reload && sink->kind->reload(sink) == 0)
+			continue;
 		stop_one(sink, "dropped: reloaded");
 		start_one(sink);
 	}
@@ -453,7 +475,6 @@ void pmed_sinks_stop(struct pmed *d)
 
 	if (!sinks)
 		return;
-	tell_counts(sinks, UINT64_MAX);
 	for (size_t i = 0; i < sinks->count; i++) {
 		struct pmed_sink *sink = &sinks->sinks[i];
 
@@ -472,17 +493,7 @@ void pmed_sinks_json(const struct pmed *d, struct json_object *doc)
 {
 	struct json_object *array = pme_json_array();
 
-	for (size_t i = 0; d->sinks && i < d->sinks->count; i++) {
-		const struct pmed_sink *sink = &d->sinks->sinks[i];
-		struct json_object *object = pme_json_object();
-
-		pme_json_text(object, "name", sink->kind->name);
-		pme_json_bool(object, "on", sink->on);
-		pme_json_set(object, "reason", sink->reason ? pme_json_lossy(sink->reason) : NULL);
-		pme_json_number(object, "delivered", sink->delivered);
-		pme_json_number(object, "failed", sink->failed);
-		pme_json_number(object, "suppressed", sink->suppressed);
-		pme_json_append(array, object);
-	}
+	for (size_t i = 0; d->sinks && i < d->sinks->count; i++)
+		pme_json_append(array, pmed_sink_json(&d->sinks->sinks[i]));
 	pme_json_set(doc, "sinks", array);
 }

@@ -32,6 +32,9 @@ struct pmed_sink_kind {
 	/* Does the configuration say something else than what it was started with?  Switching on
 	 * and off is part of it. */
 	bool (*stale)(const struct pmed_sink *sink);
+	/* Take over a configuration that does not switch it off, and keep what waits: 0, -errno:
+	 * nothing was taken over.  NULL: it is stopped and started anew. */
+	int (*reload)(struct pmed_sink *sink);
 	void (*stop)(struct pmed_sink *sink); /* frees sink->own; no outcome after this */
 };
 
@@ -78,6 +81,8 @@ void pmed_sink_parts(struct pmed_sink *sink, char *const *parts, size_t count);
 /* sink-faults.c: one part works or does not; *@ret is what the sink fails at now, or NULL. */
 void pmed_sink_fault_set(struct pmed_sink *sink, const char *part, const char *why, char **ret);
 void pmed_sink_faults_drop(struct pmed_sink *sink);
+/* Its row of member "sinks". */
+struct json_object *pmed_sink_json(const struct pmed_sink *sink);
 
 int pmed_sinks_start(struct pmed *d);
 /*
@@ -88,6 +93,11 @@ void pmed_sinks_again(struct pmed *d, struct json_object *untold);
 /* By the new configuration; sinks that stay the same stay. */
 int pmed_sinks_reload(struct pmed *d);
 void pmed_sinks_stop(struct pmed *d);
+/*
+ * Before the end: "5 events for hooks, 2 for mail" that were too many and of which no count was
+ * told, and will not be; allocated, NULL: none.
+ */
+char *pmed_sinks_suppressed(struct pmed *d);
 void pmed_sinks_deliver(struct pmed *d, struct json_object *event);
 /* The state has changed: metrics and D-Bus properties. */
 void pmed_sinks_refresh(struct pmed *d);

@@ -106,6 +106,15 @@ char *pme_printf(const char *fmt, ...)
 	return n < 0 ? NULL : text;
 }
 
+/* U+FDD0 to U+FDEF, and the last two of each plane (Unicode, 23.7). */
+static bool is_noncharacter(const unsigned char *s, size_t n)
+{
+	if (n == 3 && s[0] == 0xef)
+		return (s[1] == 0xb7 && s[2] >= 0x90 && s[2] <= 0xaf) ||
+		       (s[1] == 0xbf && s[2] >= 0xbe);
+	return n == 4 && (s[1] & 0xf) == 0xf && s[2] == 0xbf && s[3] >= 0xbe;
+}
+
 /* Length of the well-formed sequence at @s (RFC 3629, section 4), or 0. */
 static size_t utf8_sequence(const unsigned char *s, size_t len)
 {
@@ -120,7 +129,7 @@ static size_t utf8_sequence(const unsigned char *s, size_t len)
 		return 0;
 	if ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
 		return 0;
-	return n;
+	return is_noncharacter(s, n) ? 0 : n;
 }
 
 bool pme_utf8_valid(const char *text, size_t len)

@@ -103,7 +103,10 @@ bool pme_word_is(const char *word, size_t len, const char *s);
 /* asprintf that returns NULL when there is no memory. */
 char *pme_printf(const char *fmt, ...) _printf_(1, 2);
 
-/* Is @text valid UTF-8 (RFC 3629: no surrogates, no overlong forms)? */
+/*
+ * Is @text valid UTF-8 (RFC 3629: no surrogates, no overlong forms), without noncharacters, which
+ * D-Bus does not carry?
+ */
 bool pme_utf8_valid(const char *text, size_t len);
 
 /* RFC 4648 base64 of @len bytes, allocated; NULL when there is no memory. */

@@ -255,7 +255,8 @@ static bool model_utf8_valid(const unsigned char *s, size_t len)
 		uint32_t code = 0;
 		size_t n = model_decode(s, len, &code);
 
-		if (n == 0 || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+		if (n == 0 || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff) ||
+		    (code & 0xfffe) == 0xfffe || (code >= 0xfdd0 && code <= 0xfdef))
 			return false;
 		s += n;
 		len -= n;
@@ -316,10 +317,11 @@ static void utf8_random_text(void **state)
 
 static void utf8_known_text(void **state)
 {
-	static const char good[] = "plain \xc3\xa4 \xe2\x82\xac \xf0\x9f\x92\xbe \xf4\x8f\xbf\xbf";
+	static const char good[] = "plain \xc3\xa4 \xe2\x82\xac \xf0\x9f\x92\xbe \xf4\x8f\xbf\xbd";
 	static const char *const bad[] = {
-		"\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80",
-		"\x80",	    "latin1 \xe4",  "\xe2\x82",
+		"\xc0\x80",	"\xed\xa0\x80",	    "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80",
+		"\x80",		"latin1 \xe4",	    "\xe2\x82",		"\xef\xb7\x90",
+		"\xef\xbf\xbe", "\xf0\x9f\xbf\xbf",
 	};
 
 	assert_true(pme_utf8_valid(good, strlen(good)));

@@ -313,6 +313,7 @@ static void one_at_a_time_and_no_more_than_fit(void **state)
 static void what_is_dropped_is_said(void **state)
 {
 	struct json_object *doc = pme_json_object();
+	static char nobody[] = "";
 
 	run("printf '%%s\\n' '#!/bin/sh' 'echo x >>%s/ran; exec sleep 1000' >%s/sendmail; "
 	    "chmod 755 %s/sendmail",
@@ -322,7 +323,7 @@ static void what_is_dropped_is_said(void **state)
 	for (int i = 1; i <= 3; i++)
 		tell(pme_event_new(i, PME_EVENT_HEALTH, PME_EVENT_CRITICAL, i == 1 ? "a" : "b"));
 	assert_string_equal(outcomes, "mail=suppressed: it was told already; ");
-	watch.conf.mail.to = watch.conf.mail.from;
+	watch.conf.mail.to = nobody;
 	assert_int_equal(pmed_sinks_reload(&watch), 0);
 	assert_string_equal(outcomes, "mail=suppressed: it was told already; "
 				      "mail=dropped: reloaded; mail=dropped: reloaded; ");
@@ -331,11 +332,51 @@ static void what_is_dropped_is_said(void **state)
 			 2);
 	json_object_put(doc);
 	/* It was not told, so it is no repetition. */
+	watch.conf.mail.to = watch.conf.mail.from;
+	assert_int_equal(pmed_sinks_reload(&watch), 0);
 	tell(pme_event_new(4, PME_EVENT_HEALTH, PME_EVENT_CRITICAL, "b"));
 	pmed_sinks_stop(&watch);
 	assert_string_equal(outcomes, "mail=suppressed: it was told already; "
 				      "mail=dropped: reloaded; mail=dropped: reloaded; "
 				      "mail=dropped: the watch ended; ");
+}
+
+/* What waits, and what runs, is not lost to a reload; it meets the new settings. */
+static void a_reload_keeps_what_waits(void **state)
+{
+	static char other[80], new_hooks[80];
+
+	run("printf '%%s\\n' '#!/bin/sh' 'until test -e %s/go; do sleep 0.05; done; cat >>%s/mail' "
+	    ">%s/sendmail; chmod 755 %s/sendmail; cp %s/sendmail %s/other; cp -r %s/hooks.d "
+	    "%s/new.d",
+	    directory, directory, directory, directory, directory, directory, directory, directory);
+	hook("10-slow", "until test -e go; do sleep 0.05; done; echo old >>ran");
+	run("printf '%%s\\n' '#!/bin/sh' 'echo new >>%s/ran' >%s/new.d/10-slow; chmod 755 "
+	    "%s/new.d/*",
+	    directory, directory, directory);
+	snprintf(other, sizeof(other), "%s/other", directory);
+	snprintf(new_hooks, sizeof(new_hooks), "%s/new.d", directory);
+	assert_int_equal(pmed_sinks_start(&watch), 0);
+	for (int i = 1; i <= 3; i++) {
+		_cleanup_free_ char *text = pme_printf("event %d", i);
+
+		tell(pme_event_new(i, PME_EVENT_HEALTH, PME_EVENT_CRITICAL, text));
+	}
+	run("for i in $(seq 200); do pgrep -f %s/hooks.d/10-slow >%s/pid && exit; sleep 0.05; done",
+	    directory, directory);
+	watch.conf.mail.to = watch.conf.mail.from;
+	watch.conf.mail.command = other;
+	watch.conf.hooks.directory = new_hooks;
+	watch.conf.hooks.deadline = 20000;
+	assert_int_equal(pmed_sinks_reload(&watch), 0);
+	assert_int_equal(n_outcomes, 0);
+	tell(pme_event_new(4, PME_EVENT_HEALTH, PME_EVENT_CRITICAL, "event 4"));
+	run("touch %s/go", directory);
+	wait_for(8);
+	assert_null(strstr(outcomes, "dropped"));
+	run("cd %s && grep -c '^To: root$' mail | grep -qx 3 && grep -c '^To: pmem@' mail | "
+	    "grep -qx 1 && grep -c old ran | grep -qx 1 && tail -n 1 ran | grep -qx new",
+	    directory);
 }
 
 static void hooks_that_are_not_known_yet_are_dropped_aloud(void **state)
@@ -431,6 +472,7 @@ int main(void)
 		TEST(hooks_that_do_not_end_are_killed_with_their_children),
 		TEST(one_at_a_time_and_no_more_than_fit),
 		TEST(what_is_dropped_is_said),
+		TEST(a_reload_keeps_what_waits),
 		TEST(hooks_that_are_not_known_yet_are_dropped_aloud),
 		TEST(a_hook_that_was_at_work_is_run_again),
 		TEST(mail_is_sent),
