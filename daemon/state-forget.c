@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Devices that are gone: an idle one is forgotten at once; one with findings, or that something
- * stood on, when it was not seen for as long as history is kept.  So is one of which it is never
- * certain that it is gone.
+ * Devices that are gone: an idle one is forgotten at once, and one whose bad bytes are other
+ * namespaces' now; one with findings, or that something stood on, when it was not seen for as long
+ * as history is kept.  So is one of which it is never certain that it is gone.
  *
  * The surprise: a namespace that is destroyed, or whose mode is changed, is never said to be: it is
  * only not there any more, as if its DIMM had been pulled.  Without an end, its incidents would be
@@ -65,13 +65,24 @@ static int forget_findings(struct pmed_turn *turn, struct pmed_device *device)
 	return r;
 }
 
-/* People are told: it was an open matter. */
-static int tell_forgotten(struct pmed_turn *turn, struct pmed_device *device)
+/* "was not seen for 3 h"; or it was destroyed, or has another mode. */
+static char *why_forgotten(const struct pmed_turn *turn, const struct pmed_device *device,
+			   bool supplanted)
 {
 	_cleanup_free_ char *age = age_text(turn->now - gone_since(turn->state, device));
+
+	if (supplanted)
+		return strdup("is gone for good: its bad bytes are in other namespaces now");
+	return age ? pme_printf("was not seen for %s, and is forgotten", age) : NULL;
+}
+
+/* People are told: it was an open matter. */
+static int tell_forgotten(struct pmed_turn *turn, struct pmed_device *device, bool supplanted)
+{
+	_cleanup_free_ char *why = why_forgotten(turn, device, supplanted);
 	const char *ns = pmed_text(device->about, "namespace");
 	struct json_object *event;
-	int r = age ? forget_findings(turn, device) : -ENOMEM;
+	int r = why ? forget_findings(turn, device) : -ENOMEM;
 
 	if (r < 0)
 		return r;
@@ -80,9 +91,8 @@ static int tell_forgotten(struct pmed_turn *turn, struct pmed_device *device)
 		pmed_change(turn, "devices", pmed_device_row(device));
 	}
 	event = pmed_event(turn, PME_EVENT_DEVICE_CHANGED, PME_EVENT_NOTICE, device,
-			   pme_printf("%s%s%s%s was not seen for %s, and is forgotten",
-				      pmed_device_name(device), ns ? " (" : "", ns ? ns : "",
-				      ns ? ")" : "", age));
+			   pme_printf("%s%s%s%s %s", pmed_device_name(device), ns ? " (" : "",
+				      ns ? ns : "", ns ? ")" : "", why));
 	pmed_incident_join(turn, event, device->identity, pmed_cause_offline, true);
 	pmed_incident_join(turn, NULL, device->identity, pmed_cause_findings, true);
 	pmed_event_tell(turn, event);
@@ -152,17 +162,37 @@ static struct pmed_device *next_to_forget(const struct pmed_turn *turn)
 	return gone.n_laden > 1 && gone.findings > GONE_FINDINGS_MAX ? gone.laden : NULL;
 }
 
+static int forget_supplanted(struct pmed_turn *turn)
+{
+	_cleanup_(pmed_sites_done) struct pmed_sites sites = {0};
+	struct pmed_state *state = turn->state;
+	int r = pmed_sites_read(state, &sites);
+
+	for (size_t i = state->n_devices; r == 0 && i-- > 0;) {
+		struct pmed_device *device = state->devices[i];
+
+		if (!pmed_is_supplanted(&sites, device))
+			continue;
+		r = tell_forgotten(turn, device, true);
+		if (r == 0)
+			forget(state, device);
+	}
+	return r;
+}
+
 int pmed_forget(struct pmed_turn *turn)
 {
 	struct pmed_state *state = turn->state;
 	struct pmed_device *device;
+	int r = forget_supplanted(turn);
 
+	if (r < 0)
+		return r;
 	for (size_t i = state->n_devices; i-- > 0;)
 		if (!state->devices[i]->present && is_idle(state, state->devices[i]))
 			forget(state, state->devices[i]);
 	while ((device = next_to_forget(turn))) {
-		int r = tell_forgotten(turn, device);
-
+		r = tell_forgotten(turn, device, false);
 		if (r < 0)
 			return r;
 		forget(state, device);

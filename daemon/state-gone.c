@@ -88,6 +88,18 @@ int pmed_addresses_in(struct json_object *findings, struct pme_range_list *ret)
 	return r;
 }
 
+/* The same of the findings of a device. */
+static int add_addresses(const struct pmed_device *device, struct pme_range_list *ret)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < device->n_findings; i++)
+		if (device->findings[i].has_address)
+			r = pme_range_list_add(ret, device->findings[i].address,
+					       device->findings[i].range.length);
+	return r;
+}
+
 /* The same of the findings of devices of @region that the document does not have. */
 static int addresses_away(const struct pmed_state *state, const char *region,
 			  struct pme_range_list *ret)
@@ -98,12 +110,8 @@ static int addresses_away(const struct pmed_state *state, const char *region,
 		const struct pmed_device *device = state->devices[i];
 		const char *of = pmed_device_region(device);
 
-		if (device->list || !of || strcmp(of, region) != 0)
-			continue;
-		for (size_t f = 0; r == 0 && f < device->n_findings; f++)
-			if (device->findings[f].has_address)
-				r = pme_range_list_add(ret, device->findings[f].address,
-						       device->findings[f].range.length);
+		if (!device->list && of && strcmp(of, region) == 0 && r == 0)
+			r = add_addresses(device, ret);
 	}
 	pme_range_list_normalize(ret);
 	return r;
@@ -164,4 +172,85 @@ int pmed_mark_known(const struct pmed_state *state, struct pmed_device *device)
 			device->findings[i].bytes = PMED_KNOWN_AWAY;
 	}
 	return r;
+}
+
+/* --- devices that are gone, and others that have their bytes --- */
+
+static bool is_mild(const struct pmed_finding *finding)
+{
+	return finding->verdict == PME_HARMLESS || finding->verdict == PME_VERDICT_UNKNOWN;
+}
+
+static int add_lost(const struct pmed_device *device, struct pme_range_list *ret)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < device->n_findings; i++)
+		if (device->findings[i].has_address && !is_mild(&device->findings[i]))
+			r = pme_range_list_add(ret, device->findings[i].address,
+					       device->findings[i].range.length);
+	return r;
+}
+
+int pmed_sites_read(const struct pmed_state *state, struct pmed_sites *ret)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < state->n_devices; i++) {
+		const struct pmed_device *device = state->devices[i];
+
+		if (!device->present)
+			r = add_lost(device, &ret->lost_away);
+		else if (pmed_text(device->about, "namespace"))
+			r = add_addresses(device, &ret->namespaces);
+		else
+			r = add_addresses(device, &ret->regions);
+	}
+	pme_range_list_normalize(&ret->lost_away);
+	pme_range_list_normalize(&ret->namespaces);
+	pme_range_list_normalize(&ret->regions);
+	return r;
+}
+
+void pmed_sites_done(struct pmed_sites *sites)
+{
+	pme_range_list_done(&sites->lost_away);
+	pme_range_list_done(&sites->namespaces);
+	pme_range_list_done(&sites->regions);
+}
+
+bool pmed_counts_elsewhere(const struct pmed_sites *sites, const struct pmed_device *device,
+			   const struct pmed_finding *finding)
+{
+	struct pme_range bytes = {finding->address, finding->range.length};
+
+	if (!finding->has_address)
+		return false;
+	if (!device->present)
+		return pme_range_list_meets(&sites->namespaces, bytes) ||
+		       (is_mild(finding) && pme_range_list_meets(&sites->regions, bytes));
+	return !pmed_text(device->about, "namespace") && is_mild(finding) &&
+	       pme_range_list_meets(&sites->lost_away, bytes);
+}
+
+static bool is_covered(const struct pme_range_list *list, struct pme_range bytes)
+{
+	_cleanup_(pme_range_list_done) struct pme_range_list rest = {0};
+
+	return pme_range_list_meets(list, bytes) &&
+	       pme_range_list_subtract(bytes, list, &rest) == 0 && rest.count == 0;
+}
+
+bool pmed_is_supplanted(const struct pmed_sites *sites, const struct pmed_device *device)
+{
+	if (device->present || device->n_findings == 0)
+		return false;
+	for (size_t i = 0; i < device->n_findings; i++) {
+		const struct pmed_finding *finding = &device->findings[i];
+		struct pme_range bytes = {finding->address, finding->range.length};
+
+		if (!finding->has_address || !is_covered(&sites->namespaces, bytes))
+			return false;
+	}
+	return true;
 }

@@ -10,16 +10,19 @@
 static const enum pme_verdict verdicts[] = {PME_LOST, PME_RECOVERABLE, PME_METADATA_AT_RISK,
 					    PME_VERDICT_UNKNOWN, PME_HARMLESS};
 
-static uint64_t count_verdict(const struct pmed_device *device, enum pme_verdict verdict)
+static uint64_t count_verdict(const struct pmed_sites *sites, const struct pmed_device *device,
+			      enum pme_verdict verdict)
 {
 	uint64_t count = 0;
 
 	for (size_t i = 0; i < device->n_findings; i++)
-		count += device->findings[i].verdict == verdict;
+		count += device->findings[i].verdict == verdict &&
+			 !pmed_counts_elsewhere(sites, device, &device->findings[i]);
 	return count;
 }
 
-static struct json_object *counts_json(struct pmed_device *const *devices, size_t count)
+static struct json_object *counts_json(const struct pmed_sites *sites,
+				       struct pmed_device *const *devices, size_t count)
 {
 	struct json_object *object = pme_json_object();
 
@@ -27,7 +30,7 @@ static struct json_object *counts_json(struct pmed_device *const *devices, size_
 		uint64_t sum = 0;
 
 		for (size_t i = 0; i < count; i++)
-			sum += count_verdict(devices[i], verdicts[v]);
+			sum += count_verdict(sites, devices[i], verdicts[v]);
 		pme_json_number(object, pme_verdict_name(verdicts[v]), sum);
 	}
 	return object;
@@ -41,7 +44,7 @@ static void set_time(struct json_object *object, const char *key, int64_t time)
 		pme_json_set(object, key, NULL);
 }
 
-static struct json_object *device_json(struct pmed_device *device)
+static struct json_object *device_json(const struct pmed_sites *sites, struct pmed_device *device)
 {
 	static const char *const shared[] = {"name",   "namespace", "mode",
 					     "region", "identity",  "dimms"};
@@ -49,13 +52,14 @@ static struct json_object *device_json(struct pmed_device *device)
 	uint64_t bad = 0;
 
 	for (size_t i = 0; i < device->n_findings; i++)
-		bad += device->findings[i].range.length;
+		if (!pmed_counts_elsewhere(sites, device, &device->findings[i]))
+			bad += device->findings[i].range.length;
 	for (size_t i = 0; i < PME_ARRAY_SIZE(shared); i++)
 		pme_json_set(object, shared[i],
 			     json_object_get(pme_json_get(device->about, shared[i])));
 	pme_json_bool(object, "present", device->present);
 	pme_json_number(object, "bad_bytes", bad);
-	pme_json_set(object, "findings", counts_json(&device, 1));
+	pme_json_set(object, "findings", counts_json(sites, &device, 1));
 	pme_json_number(object, "files", device->files);
 	set_time(object, "last_scan", device->last_scan);
 	pme_json_text(object, "coverage",
@@ -83,13 +87,16 @@ static struct json_object *incident_json(const struct pmed_state *state,
 
 void pmed_state_json(const struct pmed_state *state, struct json_object *doc)
 {
+	_cleanup_(pmed_sites_done) struct pmed_sites sites = {0};
 	struct json_object *devices = pme_json_array(), *incidents = pme_json_array();
 
+	if (pmed_sites_read(state, &sites) < 0)
+		pmed_sites_done(&sites); /* without memory, bytes count twice */
 	for (size_t i = 0; i < state->n_devices; i++)
-		pme_json_append(devices, device_json(state->devices[i]));
+		pme_json_append(devices, device_json(&sites, state->devices[i]));
 	for (size_t i = 0; i < state->n_incidents; i++)
 		pme_json_append(incidents, incident_json(state, &state->incidents[i]));
 	pme_json_set(doc, "devices", devices);
-	pme_json_set(doc, "findings", counts_json(state->devices, state->n_devices));
+	pme_json_set(doc, "findings", counts_json(&sites, state->devices, state->n_devices));
 	pme_json_set(doc, "incidents", incidents);
 }

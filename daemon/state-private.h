@@ -146,6 +146,23 @@ int pmed_mark_gone(struct pmed_device *device, const struct pme_range_list *bad)
 /* New on a region, but people were told of these bytes when their disk was there: mark them so. */
 int pmed_mark_known(const struct pmed_state *state, struct pmed_device *device);
 
+/* Physical addresses of findings, normalized; those of regions are of what no namespace shows. */
+struct pmed_sites {
+	struct pme_range_list namespaces, regions; /* that are there */
+	struct pme_range_list lost_away; /* of devices that are gone, of what is neither harmless
+					    nor unknown */
+};
+int pmed_sites_read(const struct pmed_state *state, struct pmed_sites *ret); /* 0, -errno */
+void pmed_sites_done(struct pmed_sites *sites);
+/*
+ * In sums, bad bytes count once.  Those of a device that is gone count at the namespace that has
+ * them now; between it and its region, what is known worse counts, else the region.
+ */
+bool pmed_counts_elsewhere(const struct pmed_sites *sites, const struct pmed_device *device,
+			   const struct pmed_finding *finding);
+/* Have other namespaces the bytes of all its findings?  Then it is gone for good. */
+bool pmed_is_supplanted(const struct pmed_sites *sites, const struct pmed_device *device);
+
 /* state-forget.c: devices that are gone, and that nobody has to know of any more. */
 int pmed_forget(struct pmed_turn *turn);
 

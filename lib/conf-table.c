@@ -58,7 +58,8 @@ const struct pme_conf_setting pme_conf_settings[] = {
 			"File of metrics for the textfile collector of node_exporter; empty: none"),
 	SETTING(dbus, enabled, BOOL, "yes", .about = "Whether the watch is on the system bus"),
 	SETTING(rate, burst, NUMBER, "20", .least = "1", .most = "100000",
-		.about = "How many events of one kind hooks and mail get within rate.interval"),
+		.about = "How many events of one kind journal, hooks and mail get within "
+			 "rate.interval"),
 	SETTING(rate, interval, DURATION, "10min", .least = "1s", .most = "1d",
 		.about = "The time for which rate.burst counts"),
 	SETTING(health, interval, DURATION, "10min", .least = "1s", .most = "7d",

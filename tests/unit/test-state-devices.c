@@ -120,6 +120,73 @@ static void a_device_is_forgotten(void **state)
 	json_object_put(doc);
 }
 
+static void assert_sums(const struct watch *w, uint64_t lost, uint64_t unknown, uint64_t bad)
+{
+	struct json_object *doc = json_object_new_object(), *devices;
+	uint64_t sum = 0;
+
+	pmed_state_json(w->state, doc);
+	devices = pme_json_get(doc, "devices");
+	for (size_t i = 0; i < pme_json_count(devices); i++)
+		sum += pme_json_get_number(pme_json_at(devices, i), "bad_bytes");
+	assert_int_equal(pme_json_get_number(pme_json_get(doc, "findings"), "lost"), lost);
+	assert_int_equal(pme_json_get_number(pme_json_get(doc, "findings"), "unknown"), unknown);
+	assert_int_equal(sum, bad);
+	json_object_put(doc);
+}
+
+/* Its memory is in another namespace: its bad bytes count once, and it will not come back. */
+static void a_device_of_another_mode_takes_its_place(void **state)
+{
+	struct watch *w = *state;
+	_cleanup_free_ char *one = finding_text(1, "pmem0", 8192, LOST);
+	_cleanup_free_ char *raw =
+		finding_text(2, "dax0.0", 8192, "'badblocks'", "unknown", "/dev/dax0.0");
+	_cleanup_free_ char *region = region_text("complete");
+	_cleanup_free_ char *dax = disk_text("dax0.0", "ns:new", "complete");
+	_cleanup_free_ char *both = pme_printf("%s,%s", region, dax);
+
+	scan(w, "complete", "complete", one);
+	look(w, "true");
+	assert_int_equal(list_doc(w, "", both), 0);
+	check_events(w, "device-offline:critical ");
+	assert_sums(w, 1, 0, 4096);
+	assert_int_equal(scan_doc(w, "complete", "", both, raw), 0);
+	check_events(w, "finding-added:error ");
+	assert_sums(w, 0, 1, 4096);
+	assert_int_equal(count_incidents(w), 3);
+	assert_int_equal(list_doc(w, "", both), 0);
+	check_events(w, "finding-gone:notice device-changed:notice ");
+	assert_string_equal(pme_json_get_text(event_at(w, 1), "text"),
+			    "pmem0 (namespace0.0) is gone for good: its bad bytes are in other "
+			    "namespaces now");
+	assert_int_equal(count_incidents(w), 1);
+	assert_sums(w, 0, 1, 4096);
+}
+
+/* The region repeats what is known: in numbers, what is worse stays. */
+static void a_region_repeats_what_is_known(void **state)
+{
+	struct watch *w = *state;
+	_cleanup_free_ char *one = finding_text(1, "pmem0", 8192, LOST);
+	_cleanup_free_ char *harmless =
+		finding_text(1, "pmem0", 8192, "'badblocks'", "harmless", "/srv/a");
+	_cleanup_free_ char *again = finding_text(2, "region0", 8192, "'badblocks'", "unknown", "");
+	_cleanup_free_ char *region = region_text("complete");
+
+	scan(w, "complete", "complete", harmless);
+	assert_int_equal(list_doc(w, "", region), 0);
+	assert_int_equal(scan_doc(w, "complete", "", region, again), 0);
+	assert_sums(w, 0, 1, 4096);
+	scan(w, "complete", "complete", one);
+	assert_int_equal(list_doc(w, "", region), 0);
+	assert_int_equal(scan_doc(w, "complete", "", region, again), 0);
+	assert_sums(w, 1, 0, 4096);
+	assert_int_equal(list_doc(w, "", region), 0);
+	check_events(w, "");
+	assert_int_equal(count_incidents(w), 3);
+}
+
 /* Whoever changes modes all day long must not fill the memory. */
 static void devices_that_are_gone_are_limited(void **state)
 {
@@ -165,6 +232,8 @@ int main(void)
 		TEST(a_device_goes_and_comes_back),
 		TEST(two_of_one_identity),
 		TEST(a_device_is_forgotten),
+		TEST(a_device_of_another_mode_takes_its_place),
+		TEST(a_region_repeats_what_is_known),
 		TEST(devices_that_are_gone_are_limited),
 		TEST(dax_is_lost),
 	};

@@ -38,8 +38,9 @@ static void show(const struct model *m, size_t disk, size_t shown, char **findin
 {
 	for (size_t s = 0; s < shown; s++)
 		if (m->bad[disk][s])
-			append(findings, finding_text(id_of(disk, s), disks[disk], s * 8192,
-						      "'badblocks'", "lost", "/srv/a"));
+			append(findings,
+			       finding_text(id_of(disk, s), disks[disk], disk * 65536 + s * 8192,
+					    "'badblocks'", "lost", "/srv/a"));
 }
 
 static void scan(struct model *m, struct rnd *rnd, struct pmed_state *state, int64_t now,
