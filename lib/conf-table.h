@@ -35,6 +35,9 @@ extern const size_t pme_conf_count;
 
 const char *pme_conf_type_name(enum pme_conf_type type);
 
+#define PME_CONF_PATH_EXPECTED "an absolute path without \".\", \"..\" and needless slashes"
+bool pme_conf_is_path(const char *text);
+
 /* A value of whatever type; text is owned by the caller. */
 struct pme_conf_value {
 	uint64_t number; /* also bool and enums */
@@ -57,7 +60,10 @@ const char *pme_conf_repair_name(enum pme_repair_auto automatic);
 /* Set row @i, with where: 0, -EINVAL (see pme_conf_value_parse()), -ENOMEM. */
 int pme_conf_set(struct pme_conf *conf, size_t i, const char *text, const char *file, uint64_t line,
 		 char **ret_why);
-/* The same for [repair "@path"], made when it is new; -E2BIG when there are too many. */
+/*
+ * The same for [repair "@path"], which is "/" or a good one, made when it is new; -E2BIG when there
+ * are too many.
+ */
 int pme_conf_set_path(struct pme_conf *conf, const char *path, const char *text, const char *file,
 		      uint64_t line, char **ret_why);
 

@@ -111,20 +111,20 @@ static int parse_repair(const char *text, uint64_t *ret)
 }
 
 /* Absolute, and not the root itself; no component is "." or "..", no slash is one too many. */
-static int check_path(const char *text)
+bool pme_conf_is_path(const char *text)
 {
 	const char *part = text;
 
 	if (text[0] != '/' || strlen(text) >= PATH_MAX)
-		return -EINVAL;
+		return false;
 	while (*part == '/') {
 		size_t len = strcspn(++part, "/");
 
 		if (len == 0 || pme_word_is(part, len, ".") || pme_word_is(part, len, ".."))
-			return -EINVAL;
+			return false;
 		part += len;
 	}
-	return 0;
+	return true;
 }
 
 /* They become arguments of a program and headers of a mail: no option, no quoting, no comment. */
@@ -161,7 +161,7 @@ static int parse_plain(enum pme_conf_type type, const char *text, uint64_t *ret)
 	case PME_CONF_SIZE:
 		return pme_size_parse(text, strlen(text), ret);
 	case PME_CONF_PATH:
-		return check_path(text);
+		return pme_conf_is_path(text) ? 0 : -EINVAL;
 	case PME_CONF_ADDRESS:
 		return check_addresses(text);
 	case PME_CONF_SEVERITY:
@@ -186,7 +186,7 @@ static const char *expected(enum pme_conf_type type)
 	case PME_CONF_SIZE:
 		return "a number of bytes, or with k, m, g or t behind it";
 	case PME_CONF_PATH:
-		return "an absolute path without \".\", \"..\" and needless slashes";
+		return PME_CONF_PATH_EXPECTED;
 	case PME_CONF_ADDRESS:
 		return "plain addresses with commas between them";
 	case PME_CONF_SEVERITY:

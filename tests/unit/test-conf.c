@@ -103,6 +103,21 @@ static void settings_are_read(void **state)
 	assert_int_equal(conf.repair.automatic, PME_REPAIR_NEVER);
 }
 
+static void paths_of_repair(void **state)
+{
+	static const char text[] = "[repair \"/\"]\nauto = exact\n[repair \"/srv/x/\"]\n"
+				   "auto = never\n[repair \"/srv/x\"]\nauto = exact\n";
+	_cleanup_(pme_log_done) struct pme_log log = {0};
+	_cleanup_(pme_conf_done) struct pme_conf conf = {0};
+
+	assert_int_equal(parse(text, &log, &conf), 0);
+	assert_int_equal(conf.repair.n_paths, 2);
+	assert_string_equal(conf.repair.paths[0].path, "/");
+	assert_int_equal(conf.repair.paths[0].automatic, PME_REPAIR_EXACT);
+	assert_string_equal(conf.repair.paths[1].path, "/srv/x");
+	assert_int_equal(conf.repair.paths[1].automatic, PME_REPAIR_EXACT);
+}
+
 static void whatever_is_wrong_is_said(void **state)
 {
 	static const struct {
@@ -138,9 +153,14 @@ static void whatever_is_wrong_is_said(void **state)
 		{"[mail]\ncommand = sendmail\n", "file:2",
 		 "[mail] command = sendmail: is not an absolute path without \".\", \"..\" and "
 		 "needless slashes"},
-		{"[repair \"/a/../b\"]\nauto = exact\n", "file:2",
-		 "[repair] auto = exact: is not an absolute path without \".\", \"..\" and "
+		{"[repair \"/a/../b\"]\nauto = exact\n", "file:1",
+		 "[repair \"/a/../b\"]: is not an absolute path without \".\", \"..\" and "
 		 "needless slashes"},
+		{"[repair \"/a//\"]\nauto = exact\n", "file:1",
+		 "[repair \"/a/\"]: is not an absolute path without \".\", \"..\" and "
+		 "needless slashes"},
+		{"[repair \"/\"]\nauto = yes\n", "file:2",
+		 "[repair] auto = yes: is not never or exact"},
 		{"[repair \"srv\"]\nauto = exact\n", "file:1",
 		 "[repair \"PATH\"]: PATH must be absolute and stand in quotes"},
 		{"[repair]\nauto = yes\n", "file:2", "[repair] auto = yes: is not never or exact"},
@@ -395,6 +415,7 @@ int main(void)
 		cmocka_unit_test(defaults_are_those_of_the_table),
 		cmocka_unit_test(durations_have_units),
 		cmocka_unit_test(settings_are_read),
+		cmocka_unit_test(paths_of_repair),
 		cmocka_unit_test(whatever_is_wrong_is_said),
 		cmocka_unit_test(all_errors_of_a_file_are_said),
 		cmocka_unit_test(a_file_of_noise_has_an_end),
