@@ -14,7 +14,7 @@ enum pme_conf_type {
 	PME_CONF_DURATION, /* kept as milliseconds */
 	PME_CONF_SIZE,	   /* bytes */
 	PME_CONF_PATH,	   /* absolute */
-	PME_CONF_ADDRESS,  /* addresses of mail, with commas or blanks between them */
+	PME_CONF_ADDRESS,  /* addresses of mail, with commas between them */
 	PME_CONF_SEVERITY,
 	PME_CONF_REPAIR,
 	PME_CONF_TYPES
@@ -27,6 +27,7 @@ struct pme_conf_setting {
 	const char *standard;	  /* the default, as text that is parsed like any other */
 	const char *least, *most; /* NULL: no limit */
 	bool empty;		  /* also good: 0, or no text, outside the limits */
+	bool single;		  /* not more than one address */
 	const char *about;	  /* a sentence without its period */
 };
 
