@@ -35,8 +35,8 @@ struct pme_top {
 	char *fs_type, *fs_uuid; /* of a filesystem that is there but not mounted, or NULL */
 	/* that is mounted, of a filesystem that these bytes serve in another way, or NULL */
 	const struct pme_dev *fs_main;
-	bool blank;		 /* nothing was found on the device: who has it open uses it raw */
-	char *way_reason;	 /* of a blank one: what of @reason is said of the way, or NULL */
+	bool blank; /* nothing, or no partition, is on the device: who has it open uses it raw */
+	char *way_reason; /* of a blank one: what of @reason is said of the way, or NULL */
 };
 
 /* The same way for bytes @skip further on: allocated, NULL without memory. */

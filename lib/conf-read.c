@@ -80,14 +80,26 @@ static char *copy(struct reading *reading, const char *text, size_t len)
 	return ret;
 }
 
-/* [repair "PATH"]: @text is behind the first quote, @len up to the bracket. */
+/*
+ * [repair "PATH"]: @text is behind the first quote, @len up to the bracket.  A path that is wrong
+ * is said once, here: the settings below it are not to blame.
+ */
 static void enter_path(struct reading *reading, const char *text, size_t len)
 {
 	if (len < 2 || text[len - 1] != '"' || text[0] != '/') {
 		refuse(reading, "[repair \"PATH\"]: PATH must be absolute and stand in quotes");
 		return;
 	}
-	reading->path = copy(reading, text, len - 1);
+	len--;
+	if (len > 1 && text[len - 1] == '/')
+		len--;
+	reading->path = copy(reading, text, len);
+	if (!reading->path)
+		return;
+	if (strcmp(reading->path, "/") != 0 && !pme_conf_is_path(reading->path)) {
+		refuse(reading, "[repair \"%s\"]: is not " PME_CONF_PATH_EXPECTED, reading->path);
+		return;
+	}
 	reading->section = copy(reading, "repair", 6);
 	reading->skip = false;
 }

@@ -47,7 +47,7 @@ const struct pme_conf_setting pme_conf_settings[] = {
 		.about = "The mildest severity of events that hooks are run for"),
 	SETTING(mail, to, ADDRESS, "", .empty = true,
 		.about = "Who gets mail, with commas between the addresses; empty: nobody"),
-	SETTING(mail, from, ADDRESS, "", .empty = true,
+	SETTING(mail, from, ADDRESS, "", .empty = true, .single = true,
 		.about = "The sender of mail; empty: the mail program decides"),
 	SETTING(mail, command, PATH, "/usr/sbin/sendmail",
 		.about = "The program that sends mail, with the interface of sendmail"),

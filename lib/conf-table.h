@@ -14,7 +14,7 @@ enum pme_conf_type {
 	PME_CONF_DURATION, /* kept as milliseconds */
 	PME_CONF_SIZE,	   /* bytes */
 	PME_CONF_PATH,	   /* absolute */
-	PME_CONF_ADDRESS,  /* addresses of mail, with commas or blanks between them */
+	PME_CONF_ADDRESS,  /* addresses of mail, with commas between them */
 	PME_CONF_SEVERITY,
 	PME_CONF_REPAIR,
 	PME_CONF_TYPES
@@ -27,6 +27,7 @@ struct pme_conf_setting {
 	const char *standard;	  /* the default, as text that is parsed like any other */
 	const char *least, *most; /* NULL: no limit */
 	bool empty;		  /* also good: 0, or no text, outside the limits */
+	bool single;		  /* not more than one address */
 	const char *about;	  /* a sentence without its period */
 };
 
@@ -34,6 +35,9 @@ extern const struct pme_conf_setting pme_conf_settings[];
 extern const size_t pme_conf_count;
 
 const char *pme_conf_type_name(enum pme_conf_type type);
+
+#define PME_CONF_PATH_EXPECTED "an absolute path without \".\", \"..\" and needless slashes"
+bool pme_conf_is_path(const char *text);
 
 /* A value of whatever type; text is owned by the caller. */
 struct pme_conf_value {
@@ -57,7 +61,10 @@ const char *pme_conf_repair_name(enum pme_repair_auto automatic);
 /* Set row @i, with where: 0, -EINVAL (see pme_conf_value_parse()), -ENOMEM. */
 int pme_conf_set(struct pme_conf *conf, size_t i, const char *text, const char *file, uint64_t line,
 		 char **ret_why);
-/* The same for [repair "@path"], made when it is new; -E2BIG when there are too many. */
+/*
+ * The same for [repair "@path"], which is "/" or a good one, made when it is new; -E2BIG when there
+ * are too many.
+ */
 int pme_conf_set_path(struct pme_conf *conf, const char *path, const char *text, const char *file,
 		      uint64_t line, char **ret_why);
 

@@ -111,47 +111,59 @@ static int parse_repair(const char *text, uint64_t *ret)
 }
 
 /* Absolute, and not the root itself; no component is "." or "..", no slash is one too many. */
-static int check_path(const char *text)
+bool pme_conf_is_path(const char *text)
 {
 	const char *part = text;
 
 	if (text[0] != '/' || strlen(text) >= PATH_MAX)
-		return -EINVAL;
+		return false;
 	while (*part == '/') {
 		size_t len = strcspn(++part, "/");
 
 		if (len == 0 || pme_word_is(part, len, ".") || pme_word_is(part, len, ".."))
-			return -EINVAL;
+			return false;
 		part += len;
 	}
-	return 0;
+	return true;
 }
 
-/* They become arguments of a program and headers of a mail: no option, no quoting, no comment. */
-static int check_addresses(const char *text)
+/*
+ * Bytes of the address that @text begins with; 0: none.  It becomes an argument of a program and a
+ * header of a mail: no option, no quoting, no comment.
+ */
+static size_t address_length(const char *text)
 {
-	bool begin = true;
+	size_t len = 0;
 
-	if (!text[0])
-		return -EINVAL;
-	for (; *text; text++) {
-		if (*text == ',' || *text == ' ') {
-			begin = true;
-			continue;
-		}
-		if (!isascii(*text) ||
-		    (!isalnum(*text) && !strchr(".!#$%&*+-/=?^_{|}~@:[]", *text)))
+	if (*text == '-')
+		return 0;
+	while (text[len] && isascii(text[len]) &&
+	       (isalnum(text[len]) || strchr(".!#$%&*+-/=?^_{|}~@:[]", text[len])))
+		len++;
+	return len;
+}
+
+static int check_addresses(const char *text, bool single)
+{
+	for (;;) {
+		size_t len = address_length(text);
+
+		if (len == 0)
 			return -EINVAL;
-		if (begin && *text == '-')
+		text += len;
+		text += strspn(text, " ");
+		if (!*text)
+			return 0;
+		if (*text != ',' || single)
 			return -EINVAL;
-		begin = false;
+		text++;
+		text += strspn(text, " ");
 	}
-	return 0;
 }
 
-static int parse_plain(enum pme_conf_type type, const char *text, uint64_t *ret)
+static int parse_plain(const struct pme_conf_setting *setting, const char *text, uint64_t *ret)
 {
-	switch (type) {
+	switch (setting->type) {
 	case PME_CONF_BOOL:
 		return parse_bool(text, ret);
 	case PME_CONF_NUMBER:
@@ -161,9 +173,9 @@ static int parse_plain(enum pme_conf_type type, const char *text, uint64_t *ret)
 	case PME_CONF_SIZE:
 		return pme_size_parse(text, strlen(text), ret);
 	case PME_CONF_PATH:
-		return check_path(text);
+		return pme_conf_is_path(text) ? 0 : -EINVAL;
 	case PME_CONF_ADDRESS:
-		return check_addresses(text);
+		return check_addresses(text, setting->single);
 	case PME_CONF_SEVERITY:
 		return parse_severity(text, ret);
 	case PME_CONF_REPAIR:
@@ -174,9 +186,9 @@ static int parse_plain(enum pme_conf_type type, const char *text, uint64_t *ret)
 	return -EINVAL;
 }
 
-static const char *expected(enum pme_conf_type type)
+static const char *expected(const struct pme_conf_setting *setting)
 {
-	switch (type) {
+	switch (setting->type) {
 	case PME_CONF_BOOL:
 		return "yes or no";
 	case PME_CONF_NUMBER:
@@ -186,9 +198,10 @@ static const char *expected(enum pme_conf_type type)
 	case PME_CONF_SIZE:
 		return "a number of bytes, or with k, m, g or t behind it";
 	case PME_CONF_PATH:
-		return "an absolute path without \".\", \"..\" and needless slashes";
+		return PME_CONF_PATH_EXPECTED;
 	case PME_CONF_ADDRESS:
-		return "plain addresses with commas between them";
+		return setting->single ? "one plain address"
+				       : "plain addresses with one comma between each two";
 	case PME_CONF_SEVERITY:
 		return "critical, error, warning, notice or info";
 	case PME_CONF_REPAIR:
@@ -210,8 +223,8 @@ static int check_limits(const struct pme_conf_setting *setting, uint64_t number,
 
 	if (is_text(setting->type) || !setting->least || (setting->empty && number == 0))
 		return 0;
-	if (parse_plain(setting->type, setting->least, &least) < 0 ||
-	    parse_plain(setting->type, setting->most, &most) < 0)
+	if (parse_plain(setting, setting->least, &least) < 0 ||
+	    parse_plain(setting, setting->most, &most) < 0)
 		return -EINVAL;
 	if (number >= least && number <= most)
 		return 0;
@@ -228,10 +241,10 @@ int pme_conf_value_parse(const struct pme_conf_setting *setting, const char *tex
 
 	*ret_why = NULL;
 	if (!(is_text(setting->type) && setting->empty && !text[0]))
-		r = parse_plain(setting->type, text, &number);
+		r = parse_plain(setting, text, &number);
 	if (r < 0) {
 		*ret_why = r == -ERANGE ? strdup("is too large a number")
-					: pme_printf("is not %s", expected(setting->type));
+					: pme_printf("is not %s", expected(setting));
 		return -EINVAL;
 	}
 	r = check_limits(setting, number, ret_why);

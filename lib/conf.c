@@ -81,16 +81,10 @@ static const struct pme_conf_setting *repair_setting(void)
 int pme_conf_set_path(struct pme_conf *conf, const char *path, const char *text, const char *file,
 		      uint64_t line, char **ret_why)
 {
-	static const struct pme_conf_setting path_setting = {.type = PME_CONF_PATH};
 	struct pme_conf_path *entry = find_path(conf, path);
-	struct pme_conf_value name = {0}, value;
-	int r;
+	struct pme_conf_value value;
+	int r = pme_conf_value_parse(repair_setting(), text, &value, ret_why);
 
-	r = pme_conf_value_parse(repair_setting(), text, &value, ret_why);
-	if (r < 0)
-		return r;
-	r = pme_conf_value_parse(&path_setting, path, &name, ret_why);
-	free(name.text);
 	if (r == 0 && !entry)
 		r = add_path(conf, path, &entry);
 	if (r == 0)

@@ -81,7 +81,7 @@ struct pme_conf {
 	struct {
 		enum pme_repair_auto automatic;
 		struct pme_conf_path {
-			char *path; /* absolute, normal, without a slash behind it */
+			char *path; /* absolute, normal, without a slash behind it; or "/" */
 			enum pme_repair_auto automatic;
 			struct pme_conf_origin origin;
 		} * paths;

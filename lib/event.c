@@ -121,17 +121,18 @@ static int parse_fraction(const char *text, int64_t *ret)
 
 int pme_time_parse(const char *text, int64_t *ret)
 {
-	struct tm tm = {0}, again;
+	struct tm tm = {0};
 	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+	int day = tm.tm_mday, second = tm.tm_sec;
 	int64_t fraction;
 	time_t seconds;
 
 	if (!rest || parse_fraction(rest, &fraction) < 0)
 		return -EINVAL;
-	seconds = timegm(&tm);
-	/* A day that a month does not have is counted on into the next one. */
-	if (seconds < 0 || seconds > TIME_MAX / USEC || !gmtime_r(&seconds, &again) ||
-	    again.tm_mday != tm.tm_mday)
+	tm.tm_sec = 0; /* 23:59:60 is on the same day */
+	seconds = timegm(&tm) + second;
+	/* A day that a month does not have was counted on into the next one, in @tm, too. */
+	if (seconds < 0 || seconds > TIME_MAX / USEC || tm.tm_mday != day)
 		return -EINVAL;
 	*ret = seconds * USEC + fraction;
 	return 0;

@@ -10,6 +10,9 @@
 #include "rest-crc.h"
 
 #define ENTRY_MIN 128
+#define GUID_BYTES 16
+#define MBR_ENTRIES_AT 446
+#define MBR_ENTRY_BYTES 16
 
 static uint32_t crc32(const void *data, size_t len)
 {
@@ -45,6 +48,7 @@ int pme_gpt_parse(const void *buf, uint64_t block, uint64_t start, uint64_t size
 	    pme_mul(pme_le32_at(p + 80), pme_le32_at(p + 84), &gpt.used) < 0 || gpt.used == 0 ||
 	    gpt.used > PME_GPT_ENTRIES_MAX)
 		return -EINVAL;
+	gpt.entry = pme_le32_at(p + 84);
 	gpt.entries.length = (gpt.used + block - 1) / block * block;
 	if (pme_add(gpt.entries.start, gpt.entries.length, &end) < 0 || end > size)
 		return -EINVAL;
@@ -56,6 +60,25 @@ int pme_gpt_parse(const void *buf, uint64_t block, uint64_t start, uint64_t size
 bool pme_gpt_entries_are_good(const void *entries, const struct pme_gpt *gpt)
 {
 	return crc32(entries, gpt->used) == gpt->crc;
+}
+
+static bool is_zero(const unsigned char *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (p[i])
+			return false;
+	return true;
+}
+
+/* An entry that is not used has no type. */
+bool pme_gpt_is_empty(const void *entries, const struct pme_gpt *gpt)
+{
+	const unsigned char *p = entries;
+
+	for (uint64_t at = 0; at < gpt->used; at += gpt->entry)
+		if (!is_zero(p + at, GUID_BYTES))
+			return false;
+	return true;
 }
 
 /* block/partitions/msdos.c: is_extended_partition() */
@@ -71,12 +94,14 @@ int pme_mbr_parse(const void *buf, struct pme_mbr *ret)
 
 	if (p[510] != 0x55 || p[511] != 0xaa)
 		return -EINVAL;
+	mbr.empty = is_zero(p + MBR_ENTRIES_AT, 4 * MBR_ENTRY_BYTES);
 	for (size_t i = 0; i < 4; i++) {
-		const unsigned char *entry = p + 446 + 16 * i;
+		const unsigned char *entry = p + MBR_ENTRIES_AT + MBR_ENTRY_BYTES * i;
 
 		if (!is_extended(entry[4]) || pme_le32_at(entry + 12) == 0)
 			continue;
-		mbr = (struct pme_mbr){pme_le32_at(entry + 8), pme_le32_at(entry + 12)};
+		mbr.next = pme_le32_at(entry + 8);
+		mbr.length = pme_le32_at(entry + 12);
 		break;
 	}
 	*ret = mbr;

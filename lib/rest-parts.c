@@ -30,6 +30,7 @@ struct fill {
 struct table {
 	struct pme_gpt gpt; /* only header and entries of the other are used when it is not good */
 	int error;
+	bool empty; /* of one that is good */
 	const char *name;
 };
 
@@ -108,7 +109,19 @@ static int read_table(const struct fill *fill, uint64_t start, struct table *ret
 	ret->error = pme_media_read_dev(topo, fill->dev, entries, gpt.used, gpt.entries.start);
 	if (ret->error == 0 && !pme_gpt_entries_are_good(entries, &gpt))
 		ret->error = -EBADMSG;
+	ret->empty = ret->error == 0 && pme_gpt_is_empty(entries, &gpt);
 	return 0;
+}
+
+/* The backup is where the primary says, or at the end.  0 or -ENOMEM. */
+static int read_tables(const struct fill *fill, struct table *primary, struct table *backup)
+{
+	uint64_t last = (fill->dev->size / fill->block - 1) * fill->block;
+	int r = read_table(fill, fill->block, primary);
+
+	if (r < 0)
+		return r;
+	return read_table(fill, primary->gpt.other ? primary->gpt.other : last, backup);
 }
 
 /* Is the table whole, and known to be bad nowhere?  1, 0, -errno. */
@@ -196,15 +209,11 @@ static void guess_entries(const struct fill *fill, struct table *table, const st
 static int say_gpt(struct fill *fill)
 {
 	struct table primary = {.name = "primary"}, backup = {.name = "backup"};
-	uint64_t last;
 	int r;
 
 	if (fill->dev->size < 4 * fill->block)
 		return say_rest(fill, "it is too small for a GPT");
-	last = (fill->dev->size / fill->block - 1) * fill->block;
-	r = read_table(fill, fill->block, &primary);
-	if (r == 0)
-		r = read_table(fill, primary.gpt.other ? primary.gpt.other : last, &backup);
+	r = read_tables(fill, &primary, &backup);
 	if (r < 0)
 		return r;
 	guess_entries(fill, &primary, &backup);
@@ -333,5 +342,29 @@ static int fill_mbr(struct pme_stack *stack, const struct pme_dev *dev, struct p
 	return fill_with(stack, dev, range, ret, say_mbr);
 }
 
-const struct pme_rest_kind pme_rest_gpt = {.pttype = "gpt", .fill = fill_gpt};
-const struct pme_rest_kind pme_rest_mbr = {.pttype = "dos", .fill = fill_mbr};
+/* The kernel goes by the primary; a backup that says something else, or nothing, is a doubt. */
+static int is_empty_gpt(struct pme_stack *stack, const struct pme_dev *dev)
+{
+	struct fill fill = {.stack = stack, .dev = dev, .block = logical_block(stack, dev)};
+	struct table primary = {.error = 0}, backup = {.error = 0};
+	int r;
+
+	if (dev->size < 4 * fill.block)
+		return 0;
+	r = read_tables(&fill, &primary, &backup);
+	return r < 0 ? r : primary.empty && backup.empty;
+}
+
+static int is_empty_mbr(struct pme_stack *stack, const struct pme_dev *dev)
+{
+	struct fill fill = {.stack = stack, .dev = dev};
+	struct pme_mbr mbr;
+	int r = read_mbr(&fill, 0, &mbr);
+
+	return r < 0 ? r : mbr.empty;
+}
+
+const struct pme_rest_kind pme_rest_gpt = {
+	.pttype = "gpt", .is_empty = is_empty_gpt, .fill = fill_gpt};
+const struct pme_rest_kind pme_rest_mbr = {
+	.pttype = "dos", .is_empty = is_empty_mbr, .fill = fill_mbr};

@@ -20,18 +20,22 @@ struct pme_gpt {
 	struct pme_range entries; /* whole blocks */
 	uint64_t other;		  /* byte of the other header */
 	uint64_t used;		  /* bytes of the entries that the checksum covers */
-	uint32_t crc;		  /* of these */
+	uint64_t entry;		  /* bytes of one entry */
+	uint32_t crc;		  /* of all that are used */
 };
 
 /* @buf: the block of @block bytes at byte @start of a disk of @size. */
 int pme_gpt_parse(const void *buf, uint64_t block, uint64_t start, uint64_t size,
 		  struct pme_gpt *ret);
 bool pme_gpt_entries_are_good(const void *entries, const struct pme_gpt *gpt);
+/* Is none of the @entries, gpt->used bytes, a partition? */
+bool pme_gpt_is_empty(const void *entries, const struct pme_gpt *gpt);
 
 /* What a table of four entries leads to: blocks as written; 0 when there is none. */
 struct pme_mbr {
 	uint64_t next;	 /* first block of the (next) extended partition */
 	uint64_t length; /* its blocks */
+	bool empty;	 /* nothing is written in any of the four */
 };
 int pme_mbr_parse(const void *buf, struct pme_mbr *ret);
 

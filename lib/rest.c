@@ -270,6 +270,27 @@ static const struct pme_rest_kind *find_kind(const struct pme_probe *probe, bool
 	return NULL;
 }
 
+/*
+ * All that is there is a table without any partition, and so the kernel made none: 1 and said, 0,
+ * -ENOMEM.  It does not scan a partition for partitions.
+ */
+static int end_empty_table(const struct rest *rest, const struct pme_probe *probe)
+{
+	const struct pme_rest_kind *kind = find_kind(probe, true);
+	size_t first = rest->tops->count;
+	int r;
+
+	if (!kind || probe->type || rest->dev->n_uppers > 0 || rest->dev->kind == PME_DEV_PARTITION)
+		return 0;
+	r = kind->is_empty(rest->stack, rest->dev);
+	if (r != 1)
+		return r == -ENOMEM ? r : 0;
+	r = end_kind(rest, kind);
+	for (size_t i = first; i < rest->tops->count; i++)
+		rest->tops->items[i].blank = rest->tops->items[i].owner == PME_OWNER_UNUSED;
+	return r < 0 ? r : 1;
+}
+
 static int end_jbd(const struct rest *rest, const struct pme_probe *probe)
 {
 	/* the next probe may move this one */
@@ -335,7 +356,9 @@ static int end_probed(const struct rest *rest)
 						    pme_dev_label(rest->dev)));
 	if (type_is(probe, "jbd") && probe->uuid)
 		return end_jbd(rest, probe);
-	error = end_btrfs(rest, probe);
+	error = end_empty_table(rest, probe);
+	if (error == 0)
+		error = end_btrfs(rest, probe);
 	if (error != 0)
 		return error < 0 ? error : 0;
 	if (rest->dev->n_uppers == 0 && probe->usage && strcmp(probe->usage, "filesystem") == 0 &&

@@ -12,7 +12,12 @@
 
 struct pme_rest_kind {
 	const char *type;   /* of libblkid: "LVM2_member"; or NULL */
-	const char *pttype; /* of libblkid: "gpt"; asked only where the kernel made partitions */
+	const char *pttype; /* of libblkid: "gpt"; asked where the kernel made partitions */
+	/*
+	 * Of a @pttype: is there no partition in the table on @dev?  1 when that is certain: then
+	 * the kernel had none to make, and the kind is asked; 0, or -errno.
+	 */
+	int (*is_empty)(struct pme_stack *stack, const struct pme_dev *dev);
 	/*
 	 * Append steps that end (owner, certainty, detail, reason) for bytes @range of @dev; their
 	 * copies are not looked at.  Bytes that are not mentioned become an explicit unknown.  0,

@@ -36,6 +36,7 @@ static void try_gpt(unsigned char *header)
 	if (!entries)
 		abort();
 	pme_gpt_entries_are_good(entries, &gpt);
+	FUZZ_CHECK(pme_gpt_is_empty(entries, &gpt));
 	free(entries);
 }
 

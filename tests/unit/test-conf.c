@@ -103,6 +103,49 @@ static void settings_are_read(void **state)
 	assert_int_equal(conf.repair.automatic, PME_REPAIR_NEVER);
 }
 
+static void addresses_of_mail(void **state)
+{
+	static const struct {
+		const char *key, *value;
+		bool good;
+	} cases[] = {
+		{"to", "root", true},	 {"to", "", true},
+		{"to", "a,b@c.d", true}, {"to", "root , ops@example.com, x", true},
+		{"to", ",", false},	 {"to", "a b", false},
+		{"to", "a,, b", false},	 {"to", "a, ,b", false},
+		{"to", ",a", false},	 {"to", "a,", false},
+		{"to", "a\tb", false},	 {"to", "\"a b\" <a@b>", false},
+		{"to", "a,-b", false},	 {"from", "root@example.com", true},
+		{"from", "", true},	 {"from", "a,b", false},
+		{"from", "a b", false},	 {"from", ",", false},
+	};
+
+	for (size_t i = 0; i < PME_ARRAY_SIZE(cases); i++) {
+		_cleanup_(pme_log_done) struct pme_log log = {0};
+		_cleanup_(pme_conf_done) struct pme_conf conf = {0};
+		_cleanup_free_ char *text =
+			pme_printf("[mail]\n%s = %s\n", cases[i].key, cases[i].value);
+
+		assert_int_equal(parse(text, &log, &conf), cases[i].good ? 0 : -EINVAL);
+		assert_int_equal(log.count, cases[i].good ? 0 : 1);
+	}
+}
+
+static void paths_of_repair(void **state)
+{
+	static const char text[] = "[repair \"/\"]\nauto = exact\n[repair \"/srv/x/\"]\n"
+				   "auto = never\n[repair \"/srv/x\"]\nauto = exact\n";
+	_cleanup_(pme_log_done) struct pme_log log = {0};
+	_cleanup_(pme_conf_done) struct pme_conf conf = {0};
+
+	assert_int_equal(parse(text, &log, &conf), 0);
+	assert_int_equal(conf.repair.n_paths, 2);
+	assert_string_equal(conf.repair.paths[0].path, "/");
+	assert_int_equal(conf.repair.paths[0].automatic, PME_REPAIR_EXACT);
+	assert_string_equal(conf.repair.paths[1].path, "/srv/x");
+	assert_int_equal(conf.repair.paths[1].automatic, PME_REPAIR_EXACT);
+}
+
 static void whatever_is_wrong_is_said(void **state)
 {
 	static const struct {
@@ -132,15 +175,23 @@ static void whatever_is_wrong_is_said(void **state)
 		{"[jobs]\nparallel = 99999999999999999999\n", "file:2",
 		 "[jobs] parallel = 99999999999999999999: is too large a number"},
 		{"[mail]\nto = -oQ/tmp\n", "file:2",
-		 "[mail] to = -oQ/tmp: is not plain addresses with commas between them"},
+		 "[mail] to = -oQ/tmp: is not plain addresses with one comma between each two"},
 		{"[mail]\nto = root, -bs\n", "file:2",
-		 "[mail] to = root, -bs: is not plain addresses with commas between them"},
+		 "[mail] to = root, -bs: is not plain addresses with one comma between each two"},
+		{"[mail]\nto = ,\n", "file:2",
+		 "[mail] to = ,: is not plain addresses with one comma between each two"},
+		{"[mail]\nfrom = a,b\n", "file:2", "[mail] from = a,b: is not one plain address"},
 		{"[mail]\ncommand = sendmail\n", "file:2",
 		 "[mail] command = sendmail: is not an absolute path without \".\", \"..\" and "
 		 "needless slashes"},
-		{"[repair \"/a/../b\"]\nauto = exact\n", "file:2",
-		 "[repair] auto = exact: is not an absolute path without \".\", \"..\" and "
+		{"[repair \"/a/../b\"]\nauto = exact\n", "file:1",
+		 "[repair \"/a/../b\"]: is not an absolute path without \".\", \"..\" and "
 		 "needless slashes"},
+		{"[repair \"/a//\"]\nauto = exact\n", "file:1",
+		 "[repair \"/a/\"]: is not an absolute path without \".\", \"..\" and "
+		 "needless slashes"},
+		{"[repair \"/\"]\nauto = yes\n", "file:2",
+		 "[repair] auto = yes: is not never or exact"},
 		{"[repair \"srv\"]\nauto = exact\n", "file:1",
 		 "[repair \"PATH\"]: PATH must be absolute and stand in quotes"},
 		{"[repair]\nauto = yes\n", "file:2", "[repair] auto = yes: is not never or exact"},
@@ -191,18 +242,24 @@ static void a_file_of_noise_has_an_end(void **state)
 
 static void a_line_that_would_be_cut_is_refused(void **state)
 {
+	static const size_t before = sizeof("path = /") - 1;
+	size_t longest = 0;
+
 	for (size_t len = 150; len < 260; len++) {
 		_cleanup_(pme_log_done) struct pme_log log = {0};
 		_cleanup_(pme_conf_done) struct pme_conf conf = {0};
 		_cleanup_free_ char *text = pme_printf("[store]\npath = /%0*d\n", (int)len, 7);
+		_cleanup_free_ char *why = NULL;
 		int r = parse(text, &log, &conf);
 
 		if (r == 0) {
 			assert_int_equal(strlen(conf.store.path), len + 1);
+			longest = before + len;
 			continue;
 		}
 		assert_int_equal(r, -EINVAL);
-		assert_non_null(strstr(log.messages[0].text, "is longer than "));
+		why = pme_printf("is longer than %zu bytes", longest);
+		assert_string_equal(log.messages[0].text, why);
 		assert_string_equal(log.messages[0].subject, "file:2");
 		assert_true(len > 180);
 	}
@@ -395,6 +452,8 @@ int main(void)
 		cmocka_unit_test(defaults_are_those_of_the_table),
 		cmocka_unit_test(durations_have_units),
 		cmocka_unit_test(settings_are_read),
+		cmocka_unit_test(addresses_of_mail),
+		cmocka_unit_test(paths_of_repair),
 		cmocka_unit_test(whatever_is_wrong_is_said),
 		cmocka_unit_test(all_errors_of_a_file_are_said),
 		cmocka_unit_test(a_file_of_noise_has_an_end),

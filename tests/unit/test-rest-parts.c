@@ -2,40 +2,9 @@
 /*
  * lib/rest-parts-disk.c: headers of GPT and tables of an MBR built here.
  */
-#include <endian.h>
-
-#include "check.h"
-#include "rest-crc.h"
-#include "rest-parts.h"
+#include "gpt-image.h"
 
 #define DISK_SIZE (1ULL << 20)
-
-static void put(unsigned char *p, uint64_t value, size_t len)
-{
-	value = htole64(value);
-	memcpy(p, &value, len);
-}
-
-static void seal(unsigned char *p)
-{
-	put(p + 16, 0, 4);
-	put(p + 16, ~pme_rest_crc(0xffffffffU, p, 92), 4);
-}
-
-/* Revision 1, 92 bytes, 128 entries of 128 bytes behind it. */
-static void make_header(unsigned char *p, uint64_t block, uint64_t lba, uint64_t other)
-{
-	memset(p, 0, block);
-	memcpy(p, "EFI PART", 8);
-	put(p + 8, 0x10000, 4);
-	put(p + 12, 92, 4);
-	put(p + 24, lba, 8);
-	put(p + 32, other, 8);
-	put(p + 72, lba + 1, 8);
-	put(p + 80, 128, 4);
-	put(p + 84, 128, 4);
-	seal(p);
-}
 
 static void good_headers(void **state)
 {
@@ -79,6 +48,22 @@ static void headers_that_make_no_sense(void **state)
 	assert_int_equal(pme_gpt_parse(buf, 512, 512, DISK_SIZE, &gpt), -EINVAL);
 }
 
+static void entries_without_a_type_are_not_used(void **state)
+{
+	static unsigned char entries[GPT_ENTRIES_BYTES];
+	unsigned char buf[512];
+	struct pme_gpt gpt;
+
+	make_header(buf, 512, 1, 2047);
+	assert_int_equal(pme_gpt_parse(buf, 512, 512, DISK_SIZE, &gpt), 0);
+	assert_int_equal(gpt.entry, 128);
+	assert_true(pme_gpt_is_empty(entries, &gpt));
+	entries[127 * 128 + 16] = 1; /* what a tool left of one that was removed */
+	assert_true(pme_gpt_is_empty(entries, &gpt));
+	entries[127 * 128 + 15] = 1;
+	assert_false(pme_gpt_is_empty(entries, &gpt));
+}
+
 static void tables_of_mbr(void **state)
 {
 	static const unsigned char types[] = {0x05, 0x0f, 0x85};
@@ -88,6 +73,11 @@ static void tables_of_mbr(void **state)
 	assert_int_equal(pme_mbr_parse(buf, &mbr), -EINVAL);
 	buf[510] = 0x55;
 	buf[511] = 0xaa;
+	assert_int_equal(pme_mbr_parse(buf, &mbr), 0);
+	assert_true(mbr.empty);
+	buf[509] = 1;
+	assert_int_equal(pme_mbr_parse(buf, &mbr), 0);
+	assert_false(mbr.empty);
 	buf[446 + 4] = 0x83;
 	put(buf + 446 + 8, 2048, 4);
 	put(buf + 446 + 12, 100, 4);
@@ -106,8 +96,9 @@ static void tables_of_mbr(void **state)
 /* Numbers are those of blocks of 512 bytes; a chain that leads back must end all the same. */
 static void chains(void **state)
 {
-	static const struct pme_mbr last = {0, 0}, first = {63, 1000}, other = {500, 10},
-				    far = {UINT32_MAX, 1};
+	static const struct pme_mbr last = {0}, first = {.next = 63, .length = 1000},
+				    other = {.next = 500, .length = 10},
+				    far = {.next = UINT32_MAX, .length = 1};
 	struct pme_ebr_walk walk = {.count = 0};
 	size_t count = 0;
 
@@ -130,6 +121,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_headers),
 		cmocka_unit_test(headers_that_make_no_sense),
+		cmocka_unit_test(entries_without_a_type_are_not_used),
 		cmocka_unit_test(tables_of_mbr),
 		cmocka_unit_test(chains),
 	};
