@@ -19,6 +19,7 @@
 #define PMED_EVENT_FINDINGS 512 /* of one event; more are further events */
 #define PMED_EVENT_FILES 1000
 #define PMED_EVENT_HOLDERS 1000
+#define PMED_REASONS 4 /* of one gap that are remembered */
 
 /* Who said last that it is bad: only they can take it back. */
 #define PMED_BY_BADBLOCKS 1U /* the list of the disk */
@@ -63,6 +64,12 @@ struct pmed_device {
 	bool doubtful;		 /* it could not be identified: nothing of it is compared */
 };
 
+/* A reason that people were told, by a number, and when. */
+struct pmed_told {
+	uint64_t reason; /* 0: none */
+	int64_t time;
+};
+
 struct pmed_incident {
 	int64_t id;    /* of the event that opened it */
 	char *subject; /* identity of a device; of coverage: what failed */
@@ -70,6 +77,7 @@ struct pmed_incident {
 	int64_t opened;
 	int severity;
 	char *text;
+	struct pmed_told told[PMED_REASONS]; /* in this run, of coverage; the newest one first */
 };
 
 struct pmed_state {
@@ -172,11 +180,14 @@ int pmed_incident_open(struct pmed_turn *turn, struct json_object *event, const 
 /* @event is part of it, and the last one when @close; without one nothing happens. */
 void pmed_incident_join(struct pmed_turn *turn, struct json_object *event, const char *subject,
 			const char *cause, bool close);
+/* It says @text now, which is taken. */
+void pmed_incident_say(struct pmed_turn *turn, struct pmed_incident *incident, char *text);
 int pmed_incident_load(struct pmed_state *state, struct json_object *row);
 struct json_object *pmed_incident_row(const struct pmed_incident *incident, int64_t closed);
 void pmed_incident_done(struct pmed_incident *incident);
 
-/* state-coverage.c: something (@key) cannot be seen, or can again (@why NULL); told once. */
+/* state-coverage.c: something (@key) cannot be seen, or can again (@why NULL); told once, and again
+ * for each other reason. */
 int pmed_coverage(struct pmed_turn *turn, const char *key, const char *region, const char *what,
 		  const char *why);
 /* The same by the messages of a document. */
@@ -193,6 +204,13 @@ int pmed_coverage_lists(struct pmed_turn *turn);
 int pmed_coverage_moot(struct pmed_turn *turn, const struct pmed_device *device);
 /* The same for regions that no device has any more. */
 int pmed_coverage_of_gone(struct pmed_turn *turn);
+
+/* state-reason.c */
+#define PMED_NOT_COMPLETE " is not complete: " /* in the text of a gap, before the reason */
+/* What the messages of @doc say, the same in whatever order they are; NULL without memory. */
+char *pmed_reason_of(struct json_object *doc);
+/* Was this not told of the gap, neither last nor within the hour?  Then it counts as told now. */
+bool pmed_reason_is_news(struct pmed_incident *incident, const char *why, int64_t now);
 
 /* A change for the store; takes @row. */
 void pmed_change(struct pmed_turn *turn, const char *table, struct json_object *row);
