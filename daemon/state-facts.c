@@ -241,6 +241,34 @@ int pmed_facts(struct json_object *finding, uint64_t *ret_digest, uint64_t *ret_
 	return 0;
 }
 
+static void chain(uint64_t *hash, struct json_object *object, const char *key)
+{
+	const char *text = pmed_text(object, key);
+
+	*hash = text ? XXH3_64bits_withSeed(text, strlen(text), *hash) : *hash * 31 + 1;
+}
+
+uint64_t pmed_facts_devices(struct json_object *finding)
+{
+	static const char *const keys[] = {"device", "namespace", "mode", "region"};
+	struct json_object *claims = pmed_array(finding, "claims");
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < PME_ARRAY_SIZE(keys); i++)
+		chain(&hash, finding, keys[i]);
+	for (size_t i = 0; i < pme_json_count(claims); i++) {
+		struct json_object *claim = pme_json_at(claims, i);
+		struct json_object *via = pmed_array(claim, "via");
+
+		chain(&hash, pme_json_get(pme_json_get(claim, "owner"), "filesystem"), "source");
+		for (size_t n = 0; n < pme_json_count(via); n++) {
+			chain(&hash, pme_json_at(via, n), "device");
+			chain(&hash, pme_json_at(via, n), "name");
+		}
+	}
+	return hash;
+}
+
 /* The place of a claim on the device of the finding. */
 static struct pme_range place_of(struct json_object *claim)
 {

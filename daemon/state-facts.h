@@ -34,6 +34,8 @@ void pmed_names_done(struct pmed_names *names);
 
 /* A number that changes with its verdict and what it meets, and how many files it meets. */
 int pmed_facts(struct json_object *finding, uint64_t *ret_digest, uint64_t *ret_files);
+/* A number that changes with the names of its devices: the kernel gives them anew at each boot. */
+uint64_t pmed_facts_devices(struct json_object *finding);
 /* Each byte by its worst verdict. */
 int pmed_facts_bytes(struct json_object *finding, uint64_t *ret_lost, uint64_t *ret_recoverable);
 

@@ -40,6 +40,7 @@ int pmed_finding_set(struct pmed_finding *finding, struct json_object *json)
 	finding->verdict = pmed_verdict(pmed_text(json, "verdict"));
 	finding->known_by = pmed_known_by(json);
 	finding->digest = digest;
+	finding->devices = pmed_facts_devices(json);
 	free(finding->text);
 	finding->text = pme_take_ptr(own);
 	return 0;
@@ -119,7 +120,7 @@ int pmed_findings_count_files(struct pmed_device *device)
 static int see_finding(struct pmed_device *device, struct json_object *json, int64_t now)
 {
 	struct pmed_finding *finding = pmed_finding_find(device, pmed_text(json, "id"));
-	uint64_t before = finding ? finding->digest : 0;
+	uint64_t before = finding ? finding->digest : 0, devices = finding ? finding->devices : 0;
 	int r;
 
 	if (!finding) {
@@ -138,6 +139,7 @@ static int see_finding(struct pmed_device *device, struct json_object *json, int
 		if (r < 0)
 			return r;
 		finding->mark = finding->digest == before ? PMED_SAME : PMED_CHANGED;
+		finding->renamed = finding->devices != devices;
 	}
 	finding->last_seen = now;
 	finding->fresh = json;
@@ -192,7 +194,7 @@ static void settle(struct pmed_turn *turn, struct pmed_device *device)
 			pmed_finding_done(finding);
 			continue;
 		}
-		if (finding->mark != PMED_SAME)
+		if (finding->mark != PMED_SAME || finding->renamed)
 			pmed_change(turn, "findings",
 				    pmed_finding_row(turn->state, device, finding));
 		else if (finding->fresh)
@@ -200,6 +202,7 @@ static void settle(struct pmed_turn *turn, struct pmed_device *device)
 		finding->mark = PMED_SAME;
 		finding->bytes = PMED_PLAIN;
 		finding->fresh = NULL;
+		finding->renamed = false;
 		device->findings[kept++] = *finding;
 	}
 	device->n_findings = kept;

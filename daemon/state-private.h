@@ -31,12 +31,14 @@ struct pmed_finding {
 	enum pme_verdict verdict;
 	unsigned int known_by; /* PMED_BY_* */
 	uint64_t digest;       /* of its verdict and of what it meets */
+	uint64_t devices;      /* of their names */
 	char *text;	       /* as the scan showed it */
 	uint64_t address;      /* physical, of its first byte, if known */
 	bool has_address;
 	int64_t first_seen, last_seen;
 	/* While a document is looked at: */
 	struct json_object *fresh; /* the same there; borrowed */
+	bool renamed;		   /* its devices have other names there */
 	enum { PMED_SAME, PMED_ADDED, PMED_CHANGED, PMED_GONE } mark;
 	/* What there is to say of it: added, its bytes are known of a device that is not seen now;
 	 * gone, but some or all of its bytes are bad still, as other ranges, here or elsewhere; or
