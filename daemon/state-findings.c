@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Findings of the devices of one scan: which are new, changed, gone (state-gone.c).
+ * Findings of the devices of one scan: which are new (state-known.c), changed, gone (state-gone.c).
  */
 #include "state-facts.h"
 
@@ -169,6 +169,7 @@ static int tell_all(struct pmed_turn *turn, struct pmed_device *device)
 	} order[] = {
 		{PMED_ADDED, PMED_PLAIN, PME_EVENT_FINDING_ADDED},
 		{PMED_ADDED, PMED_KNOWN_AWAY, PME_EVENT_FINDING_ADDED},
+		{PMED_ADDED, PMED_KNOWN_PART, PME_EVENT_FINDING_ADDED},
 		{PMED_CHANGED, PMED_PLAIN, PME_EVENT_FINDING_CHANGED},
 		{PMED_GONE, PMED_STILL_BAD, PME_EVENT_FINDING_GONE},
 		{PMED_GONE, PMED_PARTLY_BAD, PME_EVENT_FINDING_GONE},
@@ -233,6 +234,8 @@ static int scan_device(struct pmed_turn *turn, struct pmed_device *device, struc
 		r = pmed_mark_gone(device, bad);
 	if (r == 0)
 		r = pmed_mark_known(turn->state, device);
+	if (r == 0)
+		r = pmed_mark_parts(device);
 	if (r == 0)
 		r = tell_all(turn, device);
 	quiet = is_quiet(device);

@@ -40,10 +40,17 @@ struct pmed_finding {
 	struct json_object *fresh; /* the same there; borrowed */
 	bool renamed;		   /* its devices have other names there */
 	enum { PMED_SAME, PMED_ADDED, PMED_CHANGED, PMED_GONE } mark;
-	/* What there is to say of it: added, its bytes are known of a device that is not seen now;
-	 * gone, but some or all of its bytes are bad still, as other ranges, here or elsewhere; or
-	 * its device is forgotten. */
-	enum { PMED_PLAIN, PMED_KNOWN_AWAY, PMED_PARTLY_BAD, PMED_STILL_BAD, PMED_FORGOTTEN } bytes;
+	/* What there is to say of it: added, its bytes are known of a device that is not seen now,
+	 * or all of it is known of other findings; gone, but some or all of its bytes are bad
+	 * still, as other ranges, here or elsewhere; or its device is forgotten. */
+	enum {
+		PMED_PLAIN,
+		PMED_KNOWN_AWAY,
+		PMED_KNOWN_PART,
+		PMED_PARTLY_BAD,
+		PMED_STILL_BAD,
+		PMED_FORGOTTEN
+	} bytes;
 };
 
 /* What `pmemctl list` says of a device; it is known by its identity. */
@@ -155,6 +162,9 @@ int pmed_addresses_in(struct json_object *findings, struct pme_range_list *ret);
 int pmed_mark_gone(struct pmed_device *device, const struct pme_range_list *bad);
 /* New on a region, but people were told of these bytes when their disk was there: mark them so. */
 int pmed_mark_known(const struct pmed_state *state, struct pmed_device *device);
+
+/* state-known.c: new on @device, but people were told all of it: mark that. */
+int pmed_mark_parts(struct pmed_device *device);
 
 /* state-forget.c: devices that are gone, and that nobody has to know of any more. */
 int pmed_forget(struct pmed_turn *turn);
