@@ -2,8 +2,8 @@
 /*
  * One job; see job.h.
  *
- * A job that fails is an event once, and one that works again is another: what the state is told.
- * The log has every failure with a new reason.
+ * A job that fails is an event, so is one that fails for another reason, or works again: what the
+ * state is told.  The log has every failure with a new reason.
  */
 #include "job.h"
 
@@ -100,8 +100,7 @@ static bool is_gone(const struct pmed_job *job)
 /* Takes @why. */
 static void fail(struct pmed_job *job, char *why)
 {
-	bool again = job->reason != NULL;
-	bool same = again && why && strcmp(job->reason, why) == 0;
+	bool same = job->reason && why && strcmp(job->reason, why) == 0;
 
 	free(job->reason);
 	job->reason = why ? why : strdup("no memory");
@@ -114,7 +113,7 @@ static void fail(struct pmed_job *job, char *why)
 			 region_of(job) ? region_of(job) : "of all devices",
 			 job->reason ? job->reason : "no memory");
 	remember_failure(job);
-	if ((!again || !job->told) && !is_gone(job))
+	if ((!same || !job->told) && !is_gone(job))
 		pmed_job_tell(job, job->reason ? job->reason : "no memory");
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What could not be seen: told once, and once when it can be seen again.
+ * What could not be seen: told once, again when the reason is another one (state-reason.c), and
+ * once when it can be seen again.
  */
 #include "state-private.h"
 
@@ -25,24 +26,56 @@ static void tell_closed(struct pmed_turn *turn, const char *key, const struct pm
 	pmed_event_tell(turn, event);
 }
 
-static int cover(struct pmed_turn *turn, const char *key, const struct pmed_device *device,
-		 const char *what, const char *why)
+static struct json_object *open_event(struct pmed_turn *turn, const struct pmed_device *device,
+				      const char *text)
 {
-	bool open = pmed_incident_find(turn->state, key, pmed_cause_coverage) != NULL;
-	struct json_object *event;
-	int r;
+	struct json_object *event = pmed_event(turn, PME_EVENT_COVERAGE_INCOMPLETE,
+					       PME_EVENT_WARNING, device, strdup(text));
 
-	if (open == (why != NULL))
-		return 0;
-	if (!why) {
-		tell_closed(turn, key, device, pme_printf("%s is complete again", what));
-		return 0;
-	}
-	event = pmed_event(turn, PME_EVENT_COVERAGE_INCOMPLETE, PME_EVENT_WARNING, device,
-			   pme_printf("%s is not complete: %s", what, why));
 	pme_json_text(event, "advice",
 		      "errors that are there may not be seen until this works again; run `pmemctl "
 		      "scan` to see what it says");
+	return event;
+}
+
+/* It is known that this cannot be seen; is it known why?  Takes @text. */
+static void cover_still(struct pmed_turn *turn, struct pmed_incident *incident,
+			const struct pmed_device *device, char *text, const char *why)
+{
+	bool news = pmed_reason_is_news(incident, why, turn->now);
+	_cleanup_free_ char *own = text;
+
+	if (strcmp(incident->text, text) != 0)
+		pmed_incident_say(turn, incident, pme_take_ptr(own));
+	if (news) {
+		struct json_object *event = open_event(turn, device, incident->text);
+
+		pmed_incident_join(turn, event, incident->subject, pmed_cause_coverage, false);
+		pmed_event_tell(turn, event);
+	}
+}
+
+static int cover(struct pmed_turn *turn, const char *key, const struct pmed_device *device,
+		 const char *what, const char *why)
+{
+	struct pmed_incident *open = pmed_incident_find(turn->state, key, pmed_cause_coverage);
+	_cleanup_free_ char *text = NULL;
+	struct json_object *event;
+	int r;
+
+	if (!why) {
+		if (open)
+			tell_closed(turn, key, device, pme_printf("%s is complete again", what));
+		return 0;
+	}
+	text = pme_printf("%s" PMED_NOT_COMPLETE "%s", what, why);
+	if (!text)
+		return -ENOMEM;
+	if (open) {
+		cover_still(turn, open, device, pme_take_ptr(text), why);
+		return 0;
+	}
+	event = open_event(turn, device, text);
 	r = pmed_incident_open(turn, event, key, pmed_cause_coverage);
 	pmed_event_tell(turn, event);
 	return r;
@@ -157,40 +190,16 @@ int pmed_coverage_of_gone(struct pmed_turn *turn)
 	return 0;
 }
 
-static const struct json_object *first_trouble(struct json_object *doc, size_t *ret_count)
-{
-	struct json_object *messages = pmed_array(doc, "messages"), *first = NULL;
-
-	*ret_count = 0;
-	for (size_t i = 0; i < pme_json_count(messages); i++) {
-		struct json_object *message = pme_json_at(messages, i);
-
-		if (strcmp(pmed_text(message, "severity"), "info") == 0)
-			continue;
-		if (!first)
-			first = message;
-		++*ret_count;
-	}
-	return first;
-}
-
 int pmed_coverage_of(struct pmed_turn *turn, const char *region, struct json_object *doc)
 {
 	_cleanup_free_ char *key = pme_printf("seen:%s", region), *why = NULL;
 	_cleanup_free_ char *what = pme_printf("what is known of %s", region);
-	struct json_object *first;
-	size_t count;
 
 	if (!key || !what)
 		return -ENOMEM;
 	if (strcmp(pmed_text(doc, "coverage"), "complete") == 0)
 		return pmed_coverage(turn, key, region, what, NULL);
-	first = (struct json_object *)first_trouble(doc, &count);
-	why = !first ? strdup("not all owners are known")
-	      : count > 1
-		      ? pme_printf("%s: %s (and %zu more)", pmed_text(first, "subject"),
-				   pmed_text(first, "text"), count - 1)
-		      : pme_printf("%s: %s", pmed_text(first, "subject"), pmed_text(first, "text"));
+	why = pmed_reason_of(doc);
 	return why ? pmed_coverage(turn, key, region, what, why) : -ENOMEM;
 }
 

@@ -259,6 +259,9 @@ static char *text_of(enum pme_event_type type, const struct pmed_device *device,
 				  means);
 	if (bytes == PMED_KNOWN_AWAY)
 		return pme_printf("%s: known already, of a device that is not seen now", ranges);
+	if (bytes == PMED_KNOWN_PART)
+		return pme_printf("%s: known already, as part of other ranges, and bad still",
+				  ranges);
 	return pme_printf("%s: %s", ranges, means);
 }
 
@@ -342,7 +345,8 @@ static int tell_some(struct pmed_turn *turn, enum pme_event_type type,
 {
 	_cleanup_(sums_done) struct sums sums = {0};
 	int bytes = (int)findings[0]->bytes; /* alike in all */
-	bool calm = type == PME_EVENT_FINDING_GONE || bytes == PMED_KNOWN_AWAY;
+	bool calm = type == PME_EVENT_FINDING_GONE || bytes == PMED_KNOWN_AWAY ||
+		    bytes == PMED_KNOWN_PART;
 	struct json_object *event;
 	int r = sum_up(&sums, findings, count);
 

@@ -91,24 +91,29 @@ static int add_object(struct json_object *fs, struct json_object *object, enum p
 	return add_paths(pmed_array(object, "paths"), !known, verdict, names);
 }
 
+int pmed_names_of_claim(struct json_object *claim, struct pmed_names *names)
+{
+	struct json_object *owner = pme_json_get(claim, "owner");
+	struct json_object *fs = pme_json_get(owner, "filesystem");
+	struct json_object *inodes = pmed_array(owner, "inodes");
+	enum pme_verdict verdict = pmed_verdict(pmed_text(claim, "verdict"));
+	int r;
+
+	if (verdict == PME_HARMLESS)
+		return 0;
+	r = add_object(fs, owner, verdict, names);
+	for (size_t n = 0; r == 0 && n < pme_json_count(inodes); n++)
+		r = add_object(fs, pme_json_at(inodes, n), verdict, names);
+	return r;
+}
+
 int pmed_names_of(struct json_object *finding, struct pmed_names *names)
 {
 	struct json_object *claims = pmed_array(finding, "claims");
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < pme_json_count(claims); i++) {
-		struct json_object *claim = pme_json_at(claims, i);
-		struct json_object *owner = pme_json_get(claim, "owner");
-		struct json_object *fs = pme_json_get(owner, "filesystem");
-		struct json_object *inodes = pmed_array(owner, "inodes");
-		enum pme_verdict verdict = pmed_verdict(pmed_text(claim, "verdict"));
-
-		if (verdict == PME_HARMLESS)
-			continue;
-		r = add_object(fs, owner, verdict, names);
-		for (size_t n = 0; r == 0 && n < pme_json_count(inodes); n++)
-			r = add_object(fs, pme_json_at(inodes, n), verdict, names);
-	}
+	for (size_t i = 0; r == 0 && i < pme_json_count(claims); i++)
+		r = pmed_names_of_claim(pme_json_at(claims, i), names);
 	return r;
 }
 
@@ -168,6 +173,30 @@ void pmed_names_sort(struct pmed_names *names)
 	sort_files(names);
 }
 
+bool pmed_names_within(const struct pmed_names *names, const struct pmed_names *others)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < names->count; i++) {
+		if (is_of_process(names->items[i].path))
+			continue;
+		while (at < others->count && same_name(&others->items[at], &names->items[i]) < 0)
+			at++;
+		if (at == others->count || same_name(&others->items[at], &names->items[i]) != 0)
+			return false;
+	}
+	at = 0;
+	for (size_t i = 0; i < names->n_files; i++) {
+		while (at < others->n_files &&
+		       XXH128_cmp(&others->files[at].id, &names->files[i].id) < 0)
+			at++;
+		if (at == others->n_files ||
+		    !XXH128_isEqual(others->files[at].id, names->files[i].id))
+			return false;
+	}
+	return true;
+}
+
 void pmed_names_done(struct pmed_names *names)
 {
 	free(names->items);
@@ -182,13 +211,25 @@ static void mix(XXH64_state_t *hash, const char *text)
 
 /* The volume that has the bytes, if it is not the disk itself: its name, where it has one, because
  * numbers of dm-0 are given anew at each boot. */
-static void mix_volume(XXH64_state_t *hash, struct json_object *via)
+static const char *volume_of(struct json_object *claim)
 {
+	struct json_object *via = pmed_array(claim, "via");
 	size_t count = pme_json_count(via);
 	struct json_object *last = count > 1 ? pme_json_at(via, count - 1) : NULL;
 	const char *name = pmed_text(last, "name");
 
-	mix(hash, name ? name : pmed_text(last, "device"));
+	return name ? name : pmed_text(last, "device");
+}
+
+static const char *kind_of(struct json_object *claim)
+{
+	return pmed_text(pme_json_get(claim, "owner"), "kind");
+}
+
+bool pmed_claims_alike(struct json_object *claim, struct json_object *other)
+{
+	return compare_texts(kind_of(claim), kind_of(other)) == 0 &&
+	       compare_texts(volume_of(claim), volume_of(other)) == 0;
 }
 
 /* The kinds of its owners in the order of its claims: they follow the places. */
@@ -200,8 +241,8 @@ static void mix_kinds(XXH64_state_t *hash, struct json_object *finding)
 		struct json_object *claim = pme_json_at(claims, i);
 
 		mix(hash, pmed_text(claim, "verdict"));
-		mix(hash, pmed_text(pme_json_get(claim, "owner"), "kind"));
-		mix_volume(hash, pmed_array(claim, "via"));
+		mix(hash, kind_of(claim));
+		mix(hash, volume_of(claim));
 	}
 }
 
@@ -241,8 +282,35 @@ int pmed_facts(struct json_object *finding, uint64_t *ret_digest, uint64_t *ret_
 	return 0;
 }
 
-/* The place of a claim on the device of the finding. */
-static struct pme_range place_of(struct json_object *claim)
+static void chain(uint64_t *hash, struct json_object *object, const char *key)
+{
+	const char *text = pmed_text(object, key);
+
+	*hash = text ? XXH3_64bits_withSeed(text, strlen(text), *hash) : *hash * 31 + 1;
+}
+
+uint64_t pmed_facts_devices(struct json_object *finding)
+{
+	static const char *const keys[] = {"device", "namespace", "mode", "region"};
+	struct json_object *claims = pmed_array(finding, "claims");
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < PME_ARRAY_SIZE(keys); i++)
+		chain(&hash, finding, keys[i]);
+	for (size_t i = 0; i < pme_json_count(claims); i++) {
+		struct json_object *claim = pme_json_at(claims, i);
+		struct json_object *via = pmed_array(claim, "via");
+
+		chain(&hash, pme_json_get(pme_json_get(claim, "owner"), "filesystem"), "source");
+		for (size_t n = 0; n < pme_json_count(via); n++) {
+			chain(&hash, pme_json_at(via, n), "device");
+			chain(&hash, pme_json_at(via, n), "name");
+		}
+	}
+	return hash;
+}
+
+struct pme_range pmed_place_of(struct json_object *claim)
 {
 	struct json_object *hop = pme_json_at(pmed_array(claim, "via"), 0);
 
@@ -257,7 +325,7 @@ static int bytes_from(struct json_object *finding, enum pme_verdict least, uint6
 
 	for (size_t i = 0; i < pme_json_count(claims); i++) {
 		struct json_object *claim = pme_json_at(claims, i);
-		struct pme_range place = place_of(claim);
+		struct pme_range place = pmed_place_of(claim);
 
 		if (pmed_verdict(pmed_text(claim, "verdict")) >= least &&
 		    pme_range_list_add(&list, place.start, place.length) == -ENOMEM)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Findings of the devices of one scan: which are new, changed, gone (state-gone.c).
+ * Findings of the devices of one scan: which are new (state-known.c), changed, gone (state-gone.c).
  */
 #include "state-facts.h"
 
@@ -40,6 +40,7 @@ int pmed_finding_set(struct pmed_finding *finding, struct json_object *json)
 	finding->verdict = pmed_verdict(pmed_text(json, "verdict"));
 	finding->known_by = pmed_known_by(json);
 	finding->digest = digest;
+	finding->devices = pmed_facts_devices(json);
 	free(finding->text);
 	finding->text = pme_take_ptr(own);
 	return 0;
@@ -119,7 +120,7 @@ int pmed_findings_count_files(struct pmed_device *device)
 static int see_finding(struct pmed_device *device, struct json_object *json, int64_t now)
 {
 	struct pmed_finding *finding = pmed_finding_find(device, pmed_text(json, "id"));
-	uint64_t before = finding ? finding->digest : 0;
+	uint64_t before = finding ? finding->digest : 0, devices = finding ? finding->devices : 0;
 	int r;
 
 	if (!finding) {
@@ -138,6 +139,7 @@ static int see_finding(struct pmed_device *device, struct json_object *json, int
 		if (r < 0)
 			return r;
 		finding->mark = finding->digest == before ? PMED_SAME : PMED_CHANGED;
+		finding->renamed = finding->devices != devices;
 	}
 	finding->last_seen = now;
 	finding->fresh = json;
@@ -167,6 +169,7 @@ static int tell_all(struct pmed_turn *turn, struct pmed_device *device)
 	} order[] = {
 		{PMED_ADDED, PMED_PLAIN, PME_EVENT_FINDING_ADDED},
 		{PMED_ADDED, PMED_KNOWN_AWAY, PME_EVENT_FINDING_ADDED},
+		{PMED_ADDED, PMED_KNOWN_PART, PME_EVENT_FINDING_ADDED},
 		{PMED_CHANGED, PMED_PLAIN, PME_EVENT_FINDING_CHANGED},
 		{PMED_GONE, PMED_STILL_BAD, PME_EVENT_FINDING_GONE},
 		{PMED_GONE, PMED_PARTLY_BAD, PME_EVENT_FINDING_GONE},
@@ -192,7 +195,7 @@ static void settle(struct pmed_turn *turn, struct pmed_device *device)
 			pmed_finding_done(finding);
 			continue;
 		}
-		if (finding->mark != PMED_SAME)
+		if (finding->mark != PMED_SAME || finding->renamed)
 			pmed_change(turn, "findings",
 				    pmed_finding_row(turn->state, device, finding));
 		else if (finding->fresh)
@@ -200,6 +203,7 @@ static void settle(struct pmed_turn *turn, struct pmed_device *device)
 		finding->mark = PMED_SAME;
 		finding->bytes = PMED_PLAIN;
 		finding->fresh = NULL;
+		finding->renamed = false;
 		device->findings[kept++] = *finding;
 	}
 	device->n_findings = kept;
@@ -230,6 +234,8 @@ static int scan_device(struct pmed_turn *turn, struct pmed_device *device, struc
 		r = pmed_mark_gone(device, bad);
 	if (r == 0)
 		r = pmed_mark_known(turn->state, device);
+	if (r == 0)
+		r = pmed_mark_parts(device);
 	if (r == 0)
 		r = tell_all(turn, device);
 	quiet = is_quiet(device);

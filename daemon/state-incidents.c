@@ -82,6 +82,13 @@ int pmed_incident_open(struct pmed_turn *turn, struct json_object *event, const 
 	return 0;
 }
 
+void pmed_incident_say(struct pmed_turn *turn, struct pmed_incident *incident, char *text)
+{
+	free(incident->text);
+	incident->text = text;
+	pmed_change(turn, "incidents", pmed_incident_row(incident, 0));
+}
+
 void pmed_incident_join(struct pmed_turn *turn, struct json_object *event, const char *subject,
 			const char *cause, bool close)
 {

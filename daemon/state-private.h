@@ -19,6 +19,7 @@
 #define PMED_EVENT_FINDINGS 512 /* of one event; more are further events */
 #define PMED_EVENT_FILES 1000
 #define PMED_EVENT_HOLDERS 1000
+#define PMED_REASONS 4 /* of one gap that are remembered */
 
 /* Who said last that it is bad: only they can take it back. */
 #define PMED_BY_BADBLOCKS 1U /* the list of the disk */
@@ -30,17 +31,26 @@ struct pmed_finding {
 	enum pme_verdict verdict;
 	unsigned int known_by; /* PMED_BY_* */
 	uint64_t digest;       /* of its verdict and of what it meets */
+	uint64_t devices;      /* of their names */
 	char *text;	       /* as the scan showed it */
 	uint64_t address;      /* physical, of its first byte, if known */
 	bool has_address;
 	int64_t first_seen, last_seen;
 	/* While a document is looked at: */
 	struct json_object *fresh; /* the same there; borrowed */
+	bool renamed;		   /* its devices have other names there */
 	enum { PMED_SAME, PMED_ADDED, PMED_CHANGED, PMED_GONE } mark;
-	/* What there is to say of it: added, its bytes are known of a device that is not seen now;
-	 * gone, but some or all of its bytes are bad still, as other ranges, here or elsewhere; or
-	 * its device is forgotten. */
-	enum { PMED_PLAIN, PMED_KNOWN_AWAY, PMED_PARTLY_BAD, PMED_STILL_BAD, PMED_FORGOTTEN } bytes;
+	/* What there is to say of it: added, its bytes are known of a device that is not seen now,
+	 * or all of it is known of other findings; gone, but some or all of its bytes are bad
+	 * still, as other ranges, here or elsewhere; or its device is forgotten. */
+	enum {
+		PMED_PLAIN,
+		PMED_KNOWN_AWAY,
+		PMED_KNOWN_PART,
+		PMED_PARTLY_BAD,
+		PMED_STILL_BAD,
+		PMED_FORGOTTEN
+	} bytes;
 };
 
 /* What `pmemctl list` says of a device; it is known by its identity. */
@@ -63,6 +73,12 @@ struct pmed_device {
 	bool doubtful;		 /* it could not be identified: nothing of it is compared */
 };
 
+/* A reason that people were told, by a number, and when. */
+struct pmed_told {
+	uint64_t reason; /* 0: none */
+	int64_t time;
+};
+
 struct pmed_incident {
 	int64_t id;    /* of the event that opened it */
 	char *subject; /* identity of a device; of coverage: what failed */
@@ -70,6 +86,7 @@ struct pmed_incident {
 	int64_t opened;
 	int severity;
 	char *text;
+	struct pmed_told told[PMED_REASONS]; /* in this run, of coverage; the newest one first */
 };
 
 struct pmed_state {
@@ -163,6 +180,9 @@ bool pmed_counts_elsewhere(const struct pmed_sites *sites, const struct pmed_dev
 /* Have other namespaces the bytes of all its findings?  Then it is gone for good. */
 bool pmed_is_supplanted(const struct pmed_sites *sites, const struct pmed_device *device);
 
+/* state-known.c: new on @device, but people were told all of it: mark that. */
+int pmed_mark_parts(struct pmed_device *device);
+
 /* state-forget.c: devices that are gone, and that nobody has to know of any more. */
 int pmed_forget(struct pmed_turn *turn);
 
@@ -189,11 +209,14 @@ int pmed_incident_open(struct pmed_turn *turn, struct json_object *event, const 
 /* @event is part of it, and the last one when @close; without one nothing happens. */
 void pmed_incident_join(struct pmed_turn *turn, struct json_object *event, const char *subject,
 			const char *cause, bool close);
+/* It says @text now, which is taken. */
+void pmed_incident_say(struct pmed_turn *turn, struct pmed_incident *incident, char *text);
 int pmed_incident_load(struct pmed_state *state, struct json_object *row);
 struct json_object *pmed_incident_row(const struct pmed_incident *incident, int64_t closed);
 void pmed_incident_done(struct pmed_incident *incident);
 
-/* state-coverage.c: something (@key) cannot be seen, or can again (@why NULL); told once. */
+/* state-coverage.c: something (@key) cannot be seen, or can again (@why NULL); told once, and again
+ * for each other reason. */
 int pmed_coverage(struct pmed_turn *turn, const char *key, const char *region, const char *what,
 		  const char *why);
 /* The same by the messages of a document. */
@@ -210,6 +233,13 @@ int pmed_coverage_lists(struct pmed_turn *turn);
 int pmed_coverage_moot(struct pmed_turn *turn, const struct pmed_device *device);
 /* The same for regions that no device has any more. */
 int pmed_coverage_of_gone(struct pmed_turn *turn);
+
+/* state-reason.c */
+#define PMED_NOT_COMPLETE " is not complete: " /* in the text of a gap, before the reason */
+/* What the messages of @doc say, the same in whatever order they are; NULL without memory. */
+char *pmed_reason_of(struct json_object *doc);
+/* Was this not told of the gap, neither last nor within the hour?  Then it counts as told now. */
+bool pmed_reason_is_news(struct pmed_incident *incident, const char *why, int64_t now);
 
 /* A change for the store; takes @row. */
 void pmed_change(struct pmed_turn *turn, const char *table, struct json_object *row);

@@ -96,6 +96,22 @@ static void test_failures(void **state)
 	assert_non_null(world->d.jobs->last_failure);
 }
 
+/* Each reason is given to the state once, in a row. */
+static void test_fails_otherwise(void **state)
+{
+	start();
+	forget_counts();
+	set_worker("[ $1 = list ] && { " WORKS
+		   "; exit; }; echo x >>$D/others; [ $(wc -l <$D/others) -gt 4 ] && " WORKS
+		   " || { echo $(($(wc -l <$D/others) / 3)) lucks >&2; exit 4; }");
+	pmed_hint(&world->d, PMED_HINT_REGION, "region0");
+	while (world->scans[0] == 0)
+		step();
+	assert_int_equal(world->told, 2);
+	assert_string_equal(world->last_told,
+			    "scan region0: the worker failed (exit status 4): 1 lucks");
+}
+
 static void test_cannot_start(void **state)
 {
 	world->d.program = "/nonexistent/pmemctl";
@@ -175,6 +191,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_gives_way, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_gives_way_enough, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_failures, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_fails_otherwise, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_cannot_start, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_gone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_all_gone, set_up, tear_down),

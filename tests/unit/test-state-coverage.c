@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * daemon/state-coverage.c: what could not be seen is told once as a gap, and hides nothing else; a
- * device that is absent for a reason is not gone.
+ * daemon/state-coverage.c, state-reason.c: what could not be seen is told once as a gap, once more
+ * for each other reason, and hides nothing else; a device that is absent for a reason is not gone.
  */
 #include "state-watch.h"
 
@@ -163,8 +163,11 @@ static void jobs_fail_once(void **state)
 	static const struct {
 		const char *why, *events;
 	} steps[] = {
-		{NULL, ""},	      {"killed", "coverage-incomplete:warning "},
-		{"killed again", ""}, {NULL, "coverage-complete:notice "},
+		{NULL, ""},
+		{"killed", "coverage-incomplete:warning "},
+		{"killed", ""},
+		{"it hangs", "coverage-incomplete:warning "},
+		{NULL, "coverage-complete:notice "},
 		{NULL, ""},
 	};
 	struct watch *w = *state;
@@ -178,6 +181,109 @@ static void jobs_fail_once(void **state)
 	}
 }
 
+#define WARNS(subject, text) "{'severity':'warning','subject':'" subject "','text':'" text "'}"
+
+/* A scan of pmem0 with these messages; the text of the only incident, in the store. */
+static const char *see(struct watch *w, const char *messages)
+{
+	static char text[512];
+	_cleanup_free_ char *disk = disk_text("pmem0", "ns:a", "complete");
+	struct json_object *changes;
+
+	assert_int_equal(scan_doc(w, "incomplete", messages, disk, ""), 0);
+	changes = pmed_state_rows(w->state, 1);
+	for (size_t i = 0; i < pme_json_count(changes); i++) {
+		struct json_object *change = pme_json_at(changes, i);
+
+		if (strcmp(pme_json_get_text(change, "table"), "incidents") == 0)
+			snprintf(text, sizeof(text), "%s",
+				 pme_json_get_text(pme_json_get(change, "row"), "text"));
+	}
+	json_object_put(changes);
+	return text;
+}
+
+#define GAP "what is known of region0 is not complete: "
+#define TOLD "coverage-incomplete:warning "
+
+/* What the incident says is true now; people are told when it is something else. */
+static void a_gap_has_another_reason(void **state)
+{
+	static const struct {
+		const char *messages, *events, *text;
+	} steps[] = {
+		{WARNS("region0", "x is disabled"), TOLD, GAP "region0: x is disabled"},
+		{WARNS("xfs on pmem0", "not mounted"), TOLD, GAP "xfs on pmem0: not mounted"},
+		{WARNS("xfs on pmem0", "not mounted"), "", GAP "xfs on pmem0: not mounted"},
+		{WARNS("xfs on pmem1", "not mounted"), TOLD, GAP "xfs on pmem1: not mounted"},
+		{WARNS("a", "1 of (2) files"), TOLD, GAP "a: 1 of (2) files"},
+		{WARNS("a", "7 of (13) files"), "", GAP "a: 7 of (13) files"},
+		{WARNS("b", "y") "," WARNS("a", "3 of (2) files"), TOLD,
+		 GAP "a: 3 of (2) files; b: y"},
+		{WARNS("a", "4 of (2) files") "," WARNS("b", "y") "," WARNS("b", "y"), "",
+		 GAP "a: 4 of (2) files; b: y"},
+		{WARNS("b", "y") ",{'severity':'error','subject':'z','text':'?'},"
+				 "{'severity':'info','subject':'i','text':'!'}",
+		 TOLD, GAP "z: ?; b: y"},
+		{WARNS("d", "y") "," WARNS("c", "y") "," WARNS("b", "y") "," WARNS("a", "y"), TOLD,
+		 GAP "a: y; b: y; c: y (and 1 more)"},
+		{"", TOLD, GAP "not all owners are known"},
+	};
+	struct watch *w = *state;
+
+	for (size_t i = 0; i < PME_ARRAY_SIZE(steps); i++) {
+		assert_string_equal(see(w, steps[i].messages), steps[i].text);
+		check_events(w, steps[i].events);
+		assert_int_equal(count_incidents(w), 1);
+		if (!*steps[i].events)
+			continue;
+		assert_string_equal(pme_json_get_text(event_at(w, 0), "text"), steps[i].text);
+		assert_int_equal(pme_json_get_number(event_at(w, 0), "incident"), 2000);
+	}
+	scan(w, "complete", "complete", "");
+	check_events(w, "coverage-complete:notice ");
+	assert_int_equal(count_incidents(w), 0);
+}
+
+/* One that comes and goes is told once in an hour, but the incident is up to date. */
+static void reasons_that_come_and_go(void **state)
+{
+	static const char *const says[] = {WARNS("a", "x"), WARNS("b", "x")};
+	struct watch *w = *state;
+
+	for (size_t i = 0; i < 20; i++) {
+		assert_string_equal(see(w, says[i % 2]), i % 2 ? GAP "b: x" : GAP "a: x");
+		check_events(w, i < 2 ? TOLD : "");
+	}
+	w->now += 3600000000LL;
+	see(w, says[0]);
+	check_events(w, TOLD);
+	see(w, says[0]);
+	check_events(w, "");
+}
+
+/* What an earlier run told is not told again. */
+static void a_gap_of_an_earlier_run(void **state)
+{
+	struct watch *w = *state;
+	struct json_object *rows = json("{'devices':[],'findings':[],'incidents':[{'id':7,'device':"
+					"'job:scan:region0','cause':'coverage','opened':7,"
+					"'severity':4,'text':'the scan of region0 is not complete: "
+					"signal 11'}]}");
+
+	assert_int_equal(pmed_state_load(w->state, rows), 0);
+	json_object_put(rows);
+	for (int i = 0; i < 3; i++) {
+		fresh(w);
+		assert_int_equal(pmed_state_job(w->state, "scan", "region0",
+						i < 1 ? "signal 11" : "it hangs", w->now,
+						&w->last_id, &w->news),
+				 0);
+		check_events(w, i == 1 ? TOLD : "");
+	}
+	assert_int_equal(count_incidents(w), 1);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -188,6 +294,9 @@ int main(void)
 		TEST(those_that_are_never_certain_to_be_gone),
 		TEST(a_device_without_its_identity),
 		TEST(jobs_fail_once),
+		TEST(a_gap_has_another_reason),
+		TEST(reasons_that_come_and_go),
+		TEST(a_gap_of_an_earlier_run),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

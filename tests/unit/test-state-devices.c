@@ -63,6 +63,63 @@ static void a_device_goes_and_comes_back(void **state)
 	assert_int_equal(count_incidents(w), 1);
 }
 
+/* The row of the finding @id that the last scan had for the store. */
+static struct json_object *row_of(const struct watch *w, unsigned int id)
+{
+	_cleanup_free_ char *name = pme_printf("%016x", id);
+	struct json_object *found = NULL;
+
+	for (size_t i = 0; i < pme_json_count(w->news.changes); i++) {
+		struct json_object *change = pme_json_at(w->news.changes, i);
+		struct json_object *row = pme_json_get(change, "row");
+
+		if (strcmp(pme_json_get_text(change, "table"), "findings") == 0 &&
+		    strcmp(pme_json_get_text(row, "id"), name) == 0)
+			found = row;
+	}
+	assert_non_null(found);
+	return found;
+}
+
+static void check_row(const struct watch *w, unsigned int id, const char *name, const char *other)
+{
+	struct json_object *row = row_of(w, id);
+	const char *text = pme_json_get_text(row, "finding");
+
+	assert_string_equal(pme_json_get_text(row, "name"), name);
+	assert_non_null(strstr(text, name));
+	assert_null(strstr(text, other));
+}
+
+/* Names are the kernel's: nobody has to be told that they are others, but the store has them. */
+static void disks_swap_their_names(void **state)
+{
+	static const char *const names[] = {"pmem0", "pmem1"};
+	struct watch *w = *state;
+	_cleanup_free_ char *region = region_text("complete");
+
+	for (int i = 0; i < 4; i++) {
+		const char *first = names[i / 2], *second = names[!(i / 2)];
+		_cleanup_free_ char *a = disk_text(first, "ns:a", "complete");
+		_cleanup_free_ char *b = disk_text(second, "ns:b", "complete");
+		_cleanup_free_ char *one = finding_text(1, first, 0, LOST);
+		_cleanup_free_ char *two = finding_text(2, second, 8192, LOST);
+		_cleanup_free_ char *disks = pme_printf("%s,%s,%s", region, a, b);
+		_cleanup_free_ char *both = pme_printf("%s,%s", one, two);
+
+		assert_int_equal(scan_doc(w, "complete", "", disks, both), 0);
+		check_events(w, i == 0	 ? "finding-added:critical finding-added:critical "
+				: i == 2 ? "device-changed:notice device-changed:notice "
+					 : "");
+		if (i % 2) {
+			assert_null(pme_json_get(row_of(w, 1), "finding"));
+			continue;
+		}
+		check_row(w, 1, first, second);
+		check_row(w, 2, second, first);
+	}
+}
+
 /* A copy of a namespace has its identity: each is the one that it was, in whatever order they come.
  */
 static void two_of_one_identity(void **state)
@@ -230,6 +287,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(a_device_goes_and_comes_back),
+		TEST(disks_swap_their_names),
 		TEST(two_of_one_identity),
 		TEST(a_device_is_forgotten),
 		TEST(a_device_of_another_mode_takes_its_place),

@@ -179,7 +179,7 @@ static void ranges_that_are_cut_otherwise_in_a_list_that_is_cut_off(void **state
 
 	scan(w, "complete", "complete", one);
 	scan(w, "full", "full", same);
-	check_events(w, "finding-added:critical finding-gone:notice ");
+	check_events(w, "finding-added:notice finding-gone:notice ");
 	assert_string_equal(pme_json_get_text(event_at(w, 1), "text"),
 			    "1 bad range (4 KiB) on pmem0 is listed otherwise now: all of its "
 			    "bytes are bad still");
