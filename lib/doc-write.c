@@ -10,6 +10,8 @@
 
 #include "doc.h"
 
+#define INDENT 2
+
 /* What stands for @c in a string; NULL: itself. */
 static const char *escape(unsigned char c, char buf[8])
 {
@@ -50,9 +52,12 @@ static void write_key(const char *key, FILE *out)
 
 static void write_line_start(int depth, FILE *out)
 {
-	putc_unlocked('\n', out);
-	for (int i = 0; i < depth; i++)
-		fputs_unlocked("  ", out);
+	static const char start[] = "\n                                ";
+	int most = (int)(sizeof(start) - 2) / INDENT;
+
+	fwrite_unlocked(start, 1, 1 + (size_t)(depth < most ? depth : most) * INDENT, out);
+	for (; depth > most; depth--)
+		fwrite_unlocked(start + 1, 1, INDENT, out);
 }
 
 static void write_value(struct json_object *value, int depth, FILE *out);
