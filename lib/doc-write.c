@@ -47,7 +47,9 @@ static void write_key(const char *key, FILE *out)
 {
 	putc_unlocked('"', out);
 	fputs_unlocked(key, out); /* our own words: nothing to escape */
-	fputs_unlocked("\": ", out);
+	putc_unlocked('"', out);
+	putc_unlocked(':', out);
+	putc_unlocked(' ', out);
 }
 
 static void write_line_start(int depth, FILE *out)
@@ -64,16 +66,17 @@ static void write_value(struct json_object *value, int depth, FILE *out);
 
 static void write_object(struct json_object *value, int depth, FILE *out)
 {
-	const char *separator = "";
+	bool is_first = true;
 
 	putc_unlocked('{', out);
 	json_object_object_foreach(value, key, member)
 	{
-		fputs_unlocked(separator, out);
+		if (!is_first)
+			putc_unlocked(',', out);
 		write_line_start(depth + 1, out);
 		write_key(key, out);
 		write_value(member, depth + 1, out);
-		separator = ",";
+		is_first = false;
 	}
 	if (json_object_object_length(value) > 0)
 		write_line_start(depth, out);
@@ -86,7 +89,8 @@ static void write_array(struct json_object *value, int depth, FILE *out)
 
 	putc_unlocked('[', out);
 	for (size_t i = 0; i < count; i++) {
-		fputs_unlocked(i ? "," : "", out);
+		if (i > 0)
+			putc_unlocked(',', out);
 		write_line_start(depth + 1, out);
 		write_value(pme_json_at(value, i), depth + 1, out);
 	}
