@@ -6,6 +6,7 @@
  * answered with a document.
  */
 #include <getopt.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "cli.h"
@@ -21,6 +22,8 @@
 #else
 #define FREES_DOCUMENT false
 #endif
+
+#define HEAP_STEP (1 << 20) /* so that its pages come and go less often */
 
 static const struct cmd *const commands[] = {
 	&cmd_status, &cmd_list,	      &cmd_scan,   &cmd_explain, &cmd_where,
@@ -197,6 +200,7 @@ int main(int argc, char **argv)
 	};
 	int r = pme_os_open_root("/", &os);
 
+	mallopt(M_TOP_PAD, HEAP_STEP);
 	if (r == 0)
 		r = run(&cli);
 	if (r == 0 && (fflush(stdout) != 0 || ferror(stdout)))
