@@ -83,7 +83,7 @@ static bool stands_on(struct json_object *set, struct json_object *item)
 
 static void add_to(struct json_object *set, const char *name)
 {
-	pme_json_set(set, name, pme_json_int(1));
+	pme_json_set_named(set, name, pme_json_int(1));
 }
 
 /* Names of @base and of everything that stands on it; on a region, all of it. */

@@ -21,7 +21,7 @@
 static const uint64_t windows[] = {64U << 10, 4U << 20, 256U << 20, UINT64_MAX};
 
 #define PARENTS_MAX 256		      /* tree blocks looked at to name the trees of one */
-#define PLACES_BUFFER (64U << 10)     /* at first */
+#define PLACES_BUFFER (4U << 10)      /* at first; the kernel clears and copies all of it */
 #define PLACES_BUFFER_MAX (16U << 20) /* what the kernel takes */
 
 /* Blocks on the way up from a shared one. */
@@ -125,7 +125,7 @@ static int name_trees(const struct pme_btrfs_view *view, struct pme_btrfs_found 
 
 /* One item of the extent tree: 1 and *@ret when it is an extent, 0, -errno. */
 static int read_item(const struct pme_btrfs_view *view, const struct pme_btrfs_item *item,
-		      struct pme_btrfs_found *ret)
+		     struct pme_btrfs_found *ret)
 {
 	struct pme_btrfs_extent extent;
 	uint64_t length =

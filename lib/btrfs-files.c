@@ -86,9 +86,10 @@ static int read_file(struct shows *shows, const struct pme_btrfs_place *places, 
 	size_t i = 0;
 	int r = 0;
 
-	search.batch = BATCH;
 	search.next.offset = places[0].offset;
 	search.last.offset = places[count - 1].offset;
+	/* asked for no more, the kernel does not look through the rest of the tree block */
+	search.batch = search.next.offset == search.last.offset ? 1 : BATCH;
 	while (i < count && (r = pme_btrfs_search_next(&search, &item)) > 0) {
 		struct pme_btrfs_file_extent extent;
 

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "btrfs-search.h"
+#include "crew.h"
 
 #define TOP BTRFS_FS_TREE_OBJECTID
 #define ROOT_DIR BTRFS_FIRST_FREE_OBJECTID
@@ -222,29 +223,61 @@ static dev_t number_of(const struct pme_btrfs_view *view, uint64_t root)
 	return st.st_dev;
 }
 
+/* Who holds a file is found by its number, also when its names are not. */
+static void number_files(const struct pme_btrfs_view *view, const struct pme_btrfs_state *state,
+			 struct pme_file **files)
+{
+	dev_t devno = 0;
+
+	for (size_t i = 0; i < state->n_files; i++) {
+		if (i == 0 || state->files[i].root != state->files[i - 1].root)
+			devno = number_of(view, state->files[i].root);
+		files[i]->devno = devno;
+	}
+}
+
+/* Files that several threads ask for; each remembers directories of its own. */
+struct asking {
+	const struct pme_btrfs_view *view;
+	const struct pme_btrfs_state *state;
+	struct pme_file **files;
+	_Atomic size_t next;
+	struct pme_names *names; /* of all, with the lock of the crew */
+};
+
+static int name_files(struct pme_crew *crew, void *arg)
+{
+	struct asking *asking = arg;
+	_cleanup_(pme_names_done) struct pme_names mine = {0};
+	_cleanup_(naming_done) struct naming naming = {.view = asking->view};
+	int r = pme_crew_step(crew, 0), e;
+	size_t i;
+
+	while (r == 0 && (i = atomic_fetch_add(&asking->next, 1)) < asking->state->n_files) {
+		struct pme_file *file = asking->files[i];
+
+		r = name_file(&naming, &asking->state->files[i], file, &mine);
+		if (r == 0 && file->devno == 0)
+			r = pme_names_doubt(file, "its subvolume cannot be opened, so that its "
+						  "names cannot be confirmed");
+		if (r == 0)
+			r = pme_crew_step(crew, 1);
+	}
+	pthread_mutex_lock(&crew->lock);
+	e = pme_names_move(asking->names, &mine);
+	pthread_mutex_unlock(&crew->lock);
+	return e < 0 ? e : r;
+}
+
 int pme_btrfs_names_find(const struct pme_btrfs_view *view, const struct pme_btrfs_state *state,
 			 struct pme_file **files, struct pme_names *ret)
 {
-	_cleanup_(naming_done) struct naming naming = {.view = view};
-	dev_t devno = 0;
-	int r = 0;
+	struct asking asking = {.view = view, .state = state, .files = files, .names = ret};
+	struct pme_crew crew = {.work = name_files, .arg = &asking, .progress = ret->progress};
+	int r;
 
+	number_files(view, state, files);
 	pme_progress_phase(ret->progress, PME_PHASE_NAMES, PME_UNIT_FILES, state->n_files);
-	for (size_t i = 0; r == 0 && i < state->n_files; i++) {
-		const struct pme_btrfs_file *of = &state->files[i];
-
-		if (i == 0 || of->root != state->files[i - 1].root)
-			devno = number_of(view, of->root);
-		files[i]->devno = devno;
-		if (pme_progress_at(ret->progress, i) < 0 && !ret->incomplete &&
-		    pme_names_cut(ret) < 0)
-			return -ENOMEM;
-		if (ret->incomplete) /* who holds it is still to be found by its number */
-			continue;
-		r = name_file(&naming, of, files[i], ret);
-		if (r == 0 && devno == 0)
-			r = pme_names_doubt(files[i], "its subvolume cannot be opened, so that its "
-						      "names cannot be confirmed");
-	}
-	return r;
+	r = pme_crew_run(&crew);
+	return r == -ETIME ? pme_names_cut(ret) : r;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "btrfs-search.h"
+#include "crew.h"
 
 #define RESERVED (1U << 20) /* BTRFS_DEVICE_RANGE_RESERVED */
 
@@ -27,10 +28,12 @@ struct slots {
 	size_t count, alloc;
 };
 
+/* One range that is asked; several threads ask at once, each for pieces of its own. */
 struct taking {
 	const struct pme_btrfs_view *view;
-	struct slots slots;
-	struct pme_btrfs_state *state;
+	const struct pme_btrfs_chunks *chunks;
+	const struct slots *slots;
+	struct pme_btrfs_state *state; /* only its pieces */
 };
 
 bool pme_btrfs_is_damage(int error)
@@ -39,9 +42,9 @@ bool pme_btrfs_is_damage(int error)
 	       error == -EINVAL || error == -EPROTO;
 }
 
-static void taking_done(struct taking *taking)
+static void slots_done(struct slots *slots)
 {
-	free(taking->slots.items);
+	free(slots->items);
 }
 
 struct pme_btrfs_piece *pme_btrfs_state_add(struct pme_btrfs_state *state,
@@ -68,18 +71,16 @@ static int by_start(const void *a, const void *b)
 	return p->range.start < q->range.start ? -1 : p->range.start > q->range.start;
 }
 
-static int find_slots(struct taking *taking)
+static int find_slots(const struct pme_btrfs_view *view, const struct pme_btrfs_chunks *chunks,
+		      struct slots *slots)
 {
-	const struct pme_btrfs_chunks *chunks = &taking->state->chunks;
-	struct slots *slots = &taking->slots;
-
 	for (size_t c = 0; c < chunks->count; c++) {
 		const struct pme_btrfs_chunk *chunk = &chunks->items[c];
 
 		for (uint32_t i = 0; i < chunk->n_stripes; i++) {
 			int r;
 
-			if (chunk->stripes[i].devid != taking->view->devid)
+			if (chunk->stripes[i].devid != view->devid)
 				continue;
 			r = pme_grow(&slots->items, &slots->alloc, slots->count,
 				     sizeof(*slots->items));
@@ -146,8 +147,8 @@ static int add_extents(struct taking *taking, const struct pme_btrfs_piece *like
 	struct pme_btrfs_founds founds = {0};
 	struct pme_range wanted = {like->logical, like->range.length}, common;
 	uint64_t at = like->logical;
-	int r = pme_btrfs_extents_find(taking->view, &taking->state->chunks.items[like->chunk],
-				       wanted, &founds);
+	int r = pme_btrfs_extents_find(taking->view, &taking->chunks->items[like->chunk], wanted,
+				       &founds);
 
 	for (size_t i = 0; r == 0 && i <= founds.count; i++) {
 		const struct pme_btrfs_found *found = &founds.items[i];
@@ -201,7 +202,7 @@ static int add_known(struct taking *taking, const struct pme_btrfs_piece *like)
 /* Bytes of one slot: each part of the chunk by itself. */
 static int add_slot(struct taking *taking, const struct slot *slot, struct pme_range range)
 {
-	const struct pme_btrfs_chunk *chunk = &taking->state->chunks.items[slot->chunk];
+	const struct pme_btrfs_chunk *chunk = &taking->chunks->items[slot->chunk];
 	int r = 0;
 
 	while (r == 0 && range.length > 0) {
@@ -232,7 +233,7 @@ static int add_plain(struct taking *taking, struct pme_range range)
 	int r = 0;
 
 	while (r == 0 && range.length > 0) {
-		const struct slot *slot = find_slot(&taking->slots, range.start);
+		const struct slot *slot = find_slot(taking->slots, range.start);
 		struct pme_range part;
 
 		if (slot && slot->range.start <= range.start) {
@@ -291,10 +292,17 @@ static int compare_files(const void *a, const void *b)
 	return p->inode < q->inode ? -1 : p->inode > q->inode;
 }
 
-static int read_inode(const struct pme_btrfs_view *view, struct pme_btrfs_file *file)
+struct reading {
+	const struct pme_btrfs_view *view;
+	struct pme_btrfs_file *files;
+};
+
+static int read_inode(void *arg, size_t i)
 {
-	_cleanup_(pme_btrfs_search_done) struct pme_btrfs_search search =
-		pme_btrfs_search_of(view->fd, file->root, file->inode, BTRFS_INODE_ITEM_KEY);
+	const struct reading *reading = arg;
+	struct pme_btrfs_file *file = &reading->files[i];
+	_cleanup_(pme_btrfs_search_done) struct pme_btrfs_search search = pme_btrfs_search_of(
+		reading->view->fd, file->root, file->inode, BTRFS_INODE_ITEM_KEY);
 	struct pme_btrfs_item item;
 	int r;
 
@@ -333,27 +341,78 @@ static int collect_files(const struct pme_btrfs_view *view, struct pme_btrfs_sta
 	for (size_t i = 0; i < count; i++)
 		if (i == 0 || compare_files(&state->files[i - 1], &state->files[i]) != 0)
 			state->files[state->n_files++] = state->files[i];
-	for (size_t i = 0; r == 0 && i < state->n_files; i++)
-		r = read_inode(view, &state->files[i]);
+	return pme_crew_each(state->n_files, read_inode,
+			     &(struct reading){.view = view, .files = state->files}, NULL);
+}
+
+struct asking {
+	struct taking all;
+	const struct pme_range_list *ranges;
+	struct pme_btrfs_state *each; /* pieces of every range */
+};
+
+static int ask_range(void *arg, size_t i)
+{
+	const struct asking *asking = arg;
+	struct taking one = asking->all;
+
+	one.state = &asking->each[i];
+	return add_range(&one, asking->ranges->items[i]);
+}
+
+/* The pieces of all ranges, in their order. */
+static int join_pieces(const struct asking *asking, struct pme_btrfs_state *ret)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < asking->ranges->count; i++)
+		count += asking->each[i].n_pieces;
+	ret->pieces = calloc(count + 1, sizeof(*ret->pieces));
+	if (!ret->pieces)
+		return -ENOMEM;
+	ret->alloc_pieces = count + 1;
+	for (size_t i = 0; i < asking->ranges->count; i++) {
+		const struct pme_btrfs_state *one = &asking->each[i];
+
+		if (one->n_pieces > 0)
+			memcpy(&ret->pieces[ret->n_pieces], one->pieces,
+			       one->n_pieces * sizeof(*one->pieces));
+		ret->n_pieces += one->n_pieces;
+	}
+	return 0;
+}
+
+static int ask_ranges(const struct taking *all, const struct pme_range_list *ranges,
+		      struct pme_progress *progress, struct pme_btrfs_state *ret)
+{
+	_cleanup_free_ struct pme_btrfs_state *each = calloc(ranges->count + 1, sizeof(*each));
+	struct asking asking = {.all = *all, .ranges = ranges, .each = each};
+	int r;
+
+	if (!each)
+		return -ENOMEM;
+	pme_progress_phase(progress, PME_PHASE_OWNERS, PME_UNIT_RANGES, ranges->count);
+	r = pme_crew_each(ranges->count, ask_range, &asking, progress);
+	if (r == 0)
+		r = join_pieces(&asking, ret);
+	for (size_t i = 0; i < ranges->count; i++)
+		pme_btrfs_state_done(&each[i]);
 	return r;
 }
 
 int pme_btrfs_state_take(struct pme_btrfs_view *view, const struct pme_range_list *ranges,
 			 struct pme_progress *progress, struct pme_btrfs_state *ret)
 {
-	_cleanup_(taking_done) struct taking taking = {.view = view, .state = ret};
+	_cleanup_(slots_done) struct slots slots = {0};
+	const struct taking all = {.view = view, .chunks = &ret->chunks, .slots = &slots};
 	int r = pme_btrfs_view_sync(view);
 
 	if (r == 0)
 		r = pme_btrfs_view_chunks(view, &ret->chunks);
 	if (r == 0)
-		r = find_slots(&taking);
-	pme_progress_phase(progress, PME_PHASE_OWNERS, PME_UNIT_RANGES, ranges->count);
-	for (size_t i = 0; r == 0 && i < ranges->count; i++) {
-		r = pme_progress_at(progress, i);
-		if (r == 0)
-			r = add_range(&taking, ranges->items[i]);
-	}
+		r = find_slots(view, &ret->chunks, &slots);
+	if (r == 0)
+		r = ask_ranges(&all, ranges, progress, ret);
 	return r < 0 ? r : collect_files(view, ret);
 }
 
@@ -374,109 +433,4 @@ size_t pme_btrfs_state_file(const struct pme_btrfs_state *state, uint64_t root, 
 			: NULL;
 
 	return found ? (size_t)(found - state->files) : state->n_files;
-}
-
-static bool same_block(const struct pme_btrfs_found *a, const struct pme_btrfs_found *b)
-{
-	return a->range.start == b->range.start && a->level == b->level &&
-	       a->n_trees == b->n_trees && memcmp(a->trees, b->trees, sizeof(a->trees)) == 0;
-}
-
-/* Chunks are told apart by the logical bytes: those are never used twice. */
-static bool same_piece(const struct pme_btrfs_piece *a, const struct pme_btrfs_piece *b)
-{
-	return a->range.start == b->range.start && a->range.length == b->range.length &&
-	       a->what == b->what && a->stripe == b->stripe && a->logical == b->logical &&
-	       a->super == b->super && same_block(&a->block, &b->block) && a->root == b->root &&
-	       a->inode == b->inode && a->file_start == b->file_start && a->whole == b->whole &&
-	       a->compression == b->compression && a->prealloc == b->prealloc &&
-	       a->shared == b->shared && a->why == b->why;
-}
-
-static bool same_file(const struct pme_btrfs_file *a, const struct pme_btrfs_file *b)
-{
-	return a->root == b->root && a->inode == b->inode && a->damaged == b->damaged &&
-	       a->item.generation == b->item.generation && a->item.nlink == b->item.nlink &&
-	       a->item.size == b->item.size && a->item.mode == b->item.mode;
-}
-
-bool pme_btrfs_state_equal(const struct pme_btrfs_state *a, const struct pme_btrfs_state *b)
-{
-	if (a->n_pieces != b->n_pieces || a->n_files != b->n_files)
-		return false;
-	for (size_t i = 0; i < a->n_pieces; i++)
-		if (!same_piece(&a->pieces[i], &b->pieces[i]))
-			return false;
-	for (size_t i = 0; i < a->n_files; i++)
-		if (!same_file(&a->files[i], &b->files[i]))
-			return false;
-	return true;
-}
-
-static bool has_piece(const struct pme_btrfs_state *state, const struct pme_btrfs_piece *piece)
-{
-	for (size_t i = 0; i < state->n_pieces; i++)
-		if (same_piece(piece, &state->pieces[i]))
-			return true;
-	return false;
-}
-
-/* Ranges of pieces of @a that @b has not. */
-static int add_changes(const struct pme_btrfs_state *a, const struct pme_btrfs_state *b,
-		       struct pme_range_list *ret)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < a->n_pieces; i++)
-		if (!has_piece(b, &a->pieces[i]))
-			r = pme_range_list_add(ret, a->pieces[i].range.start,
-					       a->pieces[i].range.length);
-	return r;
-}
-
-/* Drop pieces that meet @changed; what they covered is @ret. */
-static int drop_pieces(struct pme_btrfs_state *state, const struct pme_range_list *changed,
-		       struct pme_range_list *ret)
-{
-	size_t kept = 0;
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < state->n_pieces; i++) {
-		struct pme_range range = state->pieces[i].range;
-
-		if (pme_range_list_meets(changed, range))
-			r = pme_range_list_add(ret, range.start, range.length);
-		else
-			state->pieces[kept++] = state->pieces[i];
-	}
-	for (size_t i = 0; r == 0 && i < changed->count; i++)
-		r = pme_range_list_add(ret, changed->items[i].start, changed->items[i].length);
-	state->n_pieces = kept;
-	pme_range_list_normalize(ret);
-	return r;
-}
-
-int pme_btrfs_state_reduce(struct pme_btrfs_state *state, const struct pme_btrfs_state *later,
-			   uint64_t *ret_bytes)
-{
-	_cleanup_(pme_range_list_done) struct pme_range_list changed = {0}, dropped = {0};
-	int r = add_changes(state, later, &changed);
-
-	if (r == 0)
-		r = add_changes(later, state, &changed);
-	pme_range_list_normalize(&changed);
-	if (r == 0)
-		r = drop_pieces(state, &changed, &dropped);
-	for (size_t i = 0; r == 0 && i < dropped.count; i++) {
-		const struct pme_btrfs_piece like = {
-			.range = dropped.items[i],
-			.chunk = PME_BTRFS_NO_CHUNK,
-			.why = "the filesystem changed these bytes while it was read: scan again",
-		};
-
-		if (!pme_btrfs_state_add(state, &like, like.range, PME_BTRFS_MYSTERY))
-			r = -ENOMEM;
-	}
-	*ret_bytes = pme_range_list_bytes(&dropped);
-	return r;
 }

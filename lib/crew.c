@@ -4,7 +4,8 @@
  *
  * What surprises: nobody supervises.  The caller's thread works like the others, and looks around
  * from time to time as it goes on: by how little processor time the process got since the last
- * look it sees that the threads wait for the disk.
+ * look, and how often a thread went to sleep, it sees that they wait for the disk.  Threads that
+ * did not sleep wait for processors that others use, which more of them would only make worse.
  */
 #include "crew.h"
 
@@ -12,8 +13,10 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
+#define FIRST_LOOK (PME_SECOND / 4000) /* until then it costs less than a thread */
 #define LOOK_EVERY (PME_SECOND / 1000)
 #define BUSY_PERCENT 60	 /* of the processors that could be used: less is waiting */
 #define PROCESSORS_MAX 8 /* more threads than this only for a slow disk */
@@ -82,23 +85,38 @@ static void hire(struct pme_crew *crew, unsigned count)
 	pthread_attr_destroy(&attr);
 }
 
+static uint64_t count_sleeps(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_SELF, &usage) < 0 ? 0 : (uint64_t)usage.ru_nvcsw;
+}
+
+/* Since the last look: @time passed, and @cpu and @sleeps are those of all threads. */
+static bool waits_for_disk(const struct pme_crew *crew, uint64_t time, uint64_t cpu,
+			   uint64_t sleeps)
+{
+	unsigned processors = count_processors();
+
+	return !pme_crew_is_idle(crew) && sleeps * 2 >= crew->n_threads &&
+	       cpu * 100 < time * pme_min(processors, crew->n_threads) * BUSY_PERCENT;
+}
+
 static void look_around(struct pme_crew *crew)
 {
-	uint64_t now = read_clock(CLOCK_MONOTONIC), time = now - crew->looked, cpu;
-	unsigned processors;
+	uint64_t now = read_clock(CLOCK_MONOTONIC), time = now - crew->looked, cpu, sleeps;
 
-	if (time < LOOK_EVERY)
+	if (time < (crew->cpu == 0 ? FIRST_LOOK : LOOK_EVERY))
 		return;
-	processors = count_processors();
 	cpu = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+	sleeps = count_sleeps();
 	if (crew->cpu == 0)
-		hire(crew, processors - 1);
-	else if (!pme_crew_is_idle(crew) &&
-		 (cpu - crew->cpu) * 100 <
-			 time * pme_min(processors, crew->n_threads) * BUSY_PERCENT)
+		hire(crew, count_processors() - 1);
+	else if (waits_for_disk(crew, time, cpu - crew->cpu, sleeps - crew->sleeps))
 		hire(crew, crew->n_threads);
 	crew->looked = now;
 	crew->cpu = cpu;
+	crew->sleeps = sleeps;
 }
 
 int pme_crew_step(struct pme_crew *crew, uint64_t done)
@@ -171,8 +189,11 @@ int pme_crew_run(struct pme_crew *crew)
 
 /*
  * Numbers next to each other are not done at once: of a filesystem they lie in one allocation
- * group, where one waits for the lock of the other.
+ * group, where one waits for the lock of the other.  So those that follow each other are half of
+ * all apart, then a quarter, and so on.
  */
+static const uint8_t places[SPREAD] = {0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15};
+
 struct each {
 	int (*one)(void *arg, size_t i);
 	void *arg;
@@ -186,7 +207,7 @@ static size_t next_number(struct each *each)
 	size_t k;
 
 	while ((k = atomic_fetch_add(&each->next, 1)) < each->rows * SPREAD) {
-		size_t i = k % SPREAD * each->rows + k / SPREAD;
+		size_t i = places[k % SPREAD] * each->rows + k / SPREAD;
 
 		if (i < each->count)
 			return i;

@@ -33,8 +33,8 @@ struct pme_crew {
 	_Atomic uint64_t done;
 	_Atomic int error;
 	pthread_t first, others[PME_CREW_MAX - 1];
-	uint64_t looked,
-		cpu; /* when the first thread looked around, and what was spent until then */
+	uint64_t looked;      /* when the first thread looked around */
+	uint64_t cpu, sleeps; /* of all threads until then */
 };
 
 /* Run @work of @crew, which is set up but for what is private.  0, or the first error. */

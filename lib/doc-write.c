@@ -10,6 +10,8 @@
 
 #include "doc.h"
 
+#define INDENT 2
+
 /* What stands for @c in a string; NULL: itself. */
 static const char *escape(unsigned char c, char buf[8])
 {
@@ -45,30 +47,36 @@ static void write_key(const char *key, FILE *out)
 {
 	putc_unlocked('"', out);
 	fputs_unlocked(key, out); /* our own words: nothing to escape */
-	fputs_unlocked("\": ", out);
+	putc_unlocked('"', out);
+	putc_unlocked(':', out);
+	putc_unlocked(' ', out);
 }
 
 static void write_line_start(int depth, FILE *out)
 {
-	putc_unlocked('\n', out);
-	for (int i = 0; i < depth; i++)
-		fputs_unlocked("  ", out);
+	static const char start[] = "\n                                ";
+	int most = (int)(sizeof(start) - 2) / INDENT;
+
+	fwrite_unlocked(start, 1, 1 + (size_t)(depth < most ? depth : most) * INDENT, out);
+	for (; depth > most; depth--)
+		fwrite_unlocked(start + 1, 1, INDENT, out);
 }
 
 static void write_value(struct json_object *value, int depth, FILE *out);
 
 static void write_object(struct json_object *value, int depth, FILE *out)
 {
-	const char *separator = "";
+	bool is_first = true;
 
 	putc_unlocked('{', out);
 	json_object_object_foreach(value, key, member)
 	{
-		fputs_unlocked(separator, out);
+		if (!is_first)
+			putc_unlocked(',', out);
 		write_line_start(depth + 1, out);
 		write_key(key, out);
 		write_value(member, depth + 1, out);
-		separator = ",";
+		is_first = false;
 	}
 	if (json_object_object_length(value) > 0)
 		write_line_start(depth, out);
@@ -81,7 +89,8 @@ static void write_array(struct json_object *value, int depth, FILE *out)
 
 	putc_unlocked('[', out);
 	for (size_t i = 0; i < count; i++) {
-		fputs_unlocked(i ? "," : "", out);
+		if (i > 0)
+			putc_unlocked(',', out);
 		write_line_start(depth + 1, out);
 		write_value(pme_json_at(value, i), depth + 1, out);
 	}

@@ -4,6 +4,7 @@
  */
 #include "doc.h"
 
+#include <limits.h>
 #include <string.h>
 #include <sys/time.h>
 #include <sys/utsname.h>
@@ -39,17 +40,33 @@ struct json_object *pme_json_array(void)
 	return made(json_object_new_array());
 }
 
+struct json_object *pme_json_array_of(size_t count)
+{
+	return made(json_object_new_array_ext(count > 0 && count < INT_MAX ? (int)count : 1));
+}
+
 struct json_object *pme_json_int(int64_t value)
 {
 	return made(json_object_new_int64(value));
 }
 
-void pme_json_set(struct json_object *object, const char *key, struct json_object *value)
+static void set(struct json_object *object, const char *key, struct json_object *value,
+		unsigned int how)
 {
-	if (object && json_object_object_add(object, key, value) == 0)
+	if (object && json_object_object_add_ex(object, key, value, how) == 0)
 		return;
 	json_object_put(value);
 	lost = true;
+}
+
+void pme_json_set(struct json_object *object, const char *key, struct json_object *value)
+{
+	set(object, key, value, JSON_C_OBJECT_KEY_IS_CONSTANT);
+}
+
+void pme_json_set_named(struct json_object *object, const char *name, struct json_object *value)
+{
+	set(object, name, value, 0);
 }
 
 void pme_json_append(struct json_object *array, struct json_object *value)
@@ -193,7 +210,7 @@ void pme_json_range(struct json_object *object, const char *key, struct pme_rang
 
 struct json_object *pme_json_ranges(const struct pme_range_list *list)
 {
-	struct json_object *array = pme_json_array();
+	struct json_object *array = pme_json_array_of(list->count);
 
 	for (size_t i = 0; i < list->count; i++)
 		pme_json_append(array, range_json(list->items[i]));
@@ -225,7 +242,7 @@ struct json_object *pme_json_lossy(const char *text)
 	size_t used = 0;
 
 	if (pme_utf8_valid(text, len))
-		return made(json_object_new_string(text));
+		return made(json_object_new_string_len(text, (int)len));
 	out = malloc(3 * len + 1);
 	if (!out)
 		return made(NULL);

@@ -37,11 +37,18 @@ int pme_doc_finish(struct json_object *doc, const struct pme_log *log, int exit_
  */
 struct json_object *pme_json_object(void);
 struct json_object *pme_json_array(void);
+/* With room for so many values; more are allowed. */
+struct json_object *pme_json_array_of(size_t count);
 struct json_object *pme_json_int(int64_t value);
 /* For a caller that could not compute a value for lack of memory. */
 void pme_json_lose(void);
-/* Both take @value; NULL is null. */
+/*
+ * All take @value; NULL is null.  Here and below @key is not copied, as a document has some 50 keys
+ * for a bad block: a literal, or a word of a table.
+ */
 void pme_json_set(struct json_object *object, const char *key, struct json_object *value);
+/* The same with a key from elsewhere, which is copied. */
+void pme_json_set_named(struct json_object *object, const char *name, struct json_object *value);
 void pme_json_append(struct json_object *array, struct json_object *value);
 
 /* Members.  @text may be NULL, @value may be PME_UNKNOWN (UINT64_MAX): null. */

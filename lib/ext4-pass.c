@@ -2,18 +2,29 @@
 /*
  * The pass over the inode tables; see ext4-pass.h.
  *
- * Tables are read in long pieces.  When one cannot be read it is tried again block by block, so
- * that one bad sector costs the inodes of its block and no others.
+ * Groups are shared by several threads.  Tables are read in long pieces.  When one cannot be read
+ * it is tried again block by block, so that one bad sector costs the inodes of its block and no
+ * others.
  */
 #include "ext4-pass.h"
 
 #include <ext2fs/ext2fs.h>
 #include <string.h>
 
+#include "crew.h"
 #include "os.h"
 
-#define PIECE (1U << 20) /* bytes read at once: longer is not faster */
+#define PIECE (256U << 10) /* bytes read at once: longer is not faster */
 
+/* What the threads share. */
+struct passing {
+	const struct pme_ext4_geo *geo;
+	const struct pme_range_list *wanted;
+	_Atomic size_t next;		 /* group */
+	struct pme_ext4_candidates *ret; /* of all, with the lock of the crew */
+};
+
+/* One thread. */
 struct pass {
 	struct pme_ext4_checker checker; /* first */
 	const struct pme_range_list *wanted;
@@ -145,31 +156,72 @@ static int read_group(struct pass *pass, uint32_t number)
 	return group.no_inodes ? 0 : read_table(pass, number, &group);
 }
 
+static int add_candidates(struct pme_ext4_candidates *all, const struct pme_ext4_candidates *more)
+{
+	if (more->damaged_maps > 0 &&
+	    (all->damaged_maps == 0 || more->first_damaged < all->first_damaged))
+		all->first_damaged = more->first_damaged;
+	all->damaged_maps += more->damaged_maps;
+	all->unread_blocks += more->unread_blocks;
+	for (size_t i = 0; i < more->count; i++) {
+		int r = pme_grow(&all->inodes, &all->alloc, all->count, sizeof(*all->inodes));
+
+		if (r < 0)
+			return r;
+		all->inodes[all->count++] = more->inodes[i];
+	}
+	return 0;
+}
+
+static int read_groups(struct pme_crew *crew, void *arg)
+{
+	struct passing *passing = arg;
+	const struct pme_range *wanted = passing->wanted->items;
+	_cleanup_(pme_ext4_candidates_done) struct pme_ext4_candidates mine = {0};
+	_cleanup_free_ unsigned char *buf = malloc(PIECE);
+	struct pass pass = {
+		.checker = {.geo = passing->geo},
+		.wanted = passing->wanted,
+		.span = {.start = wanted[0].start},
+		.reader = pme_ext4_geo_reader(passing->geo),
+		.ret = &mine,
+		.buf = buf,
+	};
+	int r = buf ? pme_crew_step(crew, 0) : -ENOMEM, e;
+	size_t i;
+
+	pass.span.length = pme_range_end(wanted[passing->wanted->count - 1]) - pass.span.start;
+	while (r == 0 && (i = atomic_fetch_add(&passing->next, 1)) < passing->geo->groups) {
+		r = read_group(&pass, (uint32_t)i);
+		if (r == 0)
+			r = pme_crew_step(crew, 1);
+	}
+	pthread_mutex_lock(&crew->lock);
+	e = add_candidates(passing->ret, &mine);
+	pthread_mutex_unlock(&crew->lock);
+	return e < 0 ? e : r;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const uint32_t *p = a, *q = b;
+
+	return *p < *q ? -1 : *p > *q;
+}
+
 int pme_ext4_pass(const struct pme_ext4_geo *geo, const struct pme_range_list *wanted,
 		  struct pme_progress *progress, struct pme_ext4_candidates *ret)
 {
-	_cleanup_free_ unsigned char *buf = malloc(PIECE);
-	struct pass pass = {
-		.checker = {.geo = geo},
-		.wanted = wanted,
-		.reader = pme_ext4_geo_reader(geo),
-		.ret = ret,
-		.buf = buf,
-	};
-	int r = 0;
+	struct passing passing = {.geo = geo, .wanted = wanted, .ret = ret};
+	struct pme_crew crew = {.work = read_groups, .arg = &passing, .progress = progress};
+	int r;
 
-	if (!buf)
-		return -ENOMEM;
 	if (wanted->count == 0)
 		return 0;
-	pass.span.start = wanted->items[0].start;
-	pass.span.length = pme_range_end(wanted->items[wanted->count - 1]) - pass.span.start;
 	pme_progress_phase(progress, PME_PHASE_OWNERS, PME_UNIT_GROUPS, geo->groups);
-	for (uint32_t i = 0; r == 0 && i < geo->groups; i++) {
-		r = pme_progress_at(progress, i);
-		if (r == 0)
-			r = read_group(&pass, i);
-	}
+	r = pme_crew_run(&crew);
+	if (ret->count > 1)
+		qsort(ret->inodes, ret->count, sizeof(*ret->inodes), by_number);
 	ret->cut = r == -ETIME;
 	return ret->cut ? 0 : r;
 }

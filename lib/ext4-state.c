@@ -8,6 +8,7 @@
  */
 #include "ext4-state.h"
 
+#include "crew.h"
 #include "ext4-pass.h"
 #include "ext4-pieces.h"
 #include "os.h"
@@ -225,6 +226,52 @@ static void drop_shared(struct pme_ext4_state *state, size_t from)
 	state->n_pieces = kept;
 }
 
+/* Inodes that are asked by several threads at once. */
+struct asking {
+	const struct pme_ext4_door *door;
+	const uint32_t *inodes;
+	const struct pme_range_list *wanted;
+	struct pme_ext4_state *each; /* what every one of them adds */
+};
+
+static int ask_inode(void *arg, size_t i)
+{
+	const struct asking *asking = arg;
+
+	return take_inode(asking->door, asking->inodes[i], asking->wanted, &asking->each[i]);
+}
+
+static int join(struct pme_ext4_state *state, const struct pme_ext4_state *one)
+{
+	int r = 0;
+
+	if (one->damaged_maps > 0)
+		state->first_damaged = one->first_damaged;
+	state->damaged_maps += one->damaged_maps;
+	for (size_t i = 0; r == 0 && i < one->n_pieces; i++)
+		r = pme_ext4_piece_add(state, &one->pieces[i]);
+	for (size_t i = 0; r == 0 && i < one->n_inodes; i++)
+		r = add_inode(state, &one->inodes[i]);
+	return r;
+}
+
+static int ask_inodes(const struct pme_ext4_door *door, const struct pme_ext4_candidates *found,
+		      const struct pme_range_list *wanted, struct pme_ext4_state *state)
+{
+	_cleanup_free_ struct pme_ext4_state *each = calloc(found->count + 1, sizeof(*each));
+	struct asking asking = {door, found->inodes, wanted, each};
+	int r;
+
+	if (!each)
+		return -ENOMEM;
+	r = pme_crew_each(found->count, ask_inode, &asking, NULL);
+	for (size_t i = 0; r == 0 && i < found->count; i++)
+		r = join(state, &each[i]);
+	for (size_t i = 0; i < found->count; i++)
+		pme_ext4_state_done(&each[i]);
+	return r;
+}
+
 static int take_inodes(const struct pme_ext4_door *door, const struct pme_range_list *wanted,
 		       const struct pme_ext4_state *earlier, struct pme_ext4_state *state)
 {
@@ -236,8 +283,8 @@ static int take_inodes(const struct pme_ext4_door *door, const struct pme_range_
 	state->unread_blocks = found.unread_blocks;
 	state->damaged_maps = found.damaged_maps;
 	state->first_damaged = found.first_damaged;
-	for (size_t i = 0; r == 0 && i < found.count; i++)
-		r = take_inode(door, found.inodes[i], wanted, state);
+	if (r == 0)
+		r = ask_inodes(door, &found, wanted, state);
 	state->cut = earlier ? earlier->cut : found.cut;
 	if (state->cut)
 		drop_shared(state, before);

@@ -22,35 +22,52 @@ struct json_object *pme_hop_json(const struct pme_hop *hop, uint64_t length)
 
 static struct json_object *via_json(const struct pme_claim *claim)
 {
-	struct json_object *array = pme_json_array();
+	struct json_object *array = pme_json_array_of(claim->n_hops);
 
 	for (size_t i = 0; i < claim->n_hops; i++)
 		pme_json_append(array, pme_hop_json(&claim->hops[i], claim->length));
 	return array;
 }
 
+/* The filesystem that was shown last: claims on one that follow each other have one object. */
+struct shown_fs {
+	const struct pme_fs *fs;
+	struct json_object *object;
+};
+
 static struct json_object *mounts_json(const struct pme_fs *fs)
 {
-	struct json_object *array = pme_json_array();
+	struct json_object *array = pme_json_array_of(fs ? fs->n_mounts : 0);
 
 	for (size_t i = 0; fs && i < fs->n_mounts; i++)
 		pme_json_append(array, pme_json_lossy(fs->mounts[i]->target));
 	return array;
 }
 
-static struct json_object *filesystem_json(const struct pme_claim *claim)
+static struct json_object *make_filesystem(const struct pme_fs *fs, const char *type,
+					   const char *uuid)
 {
-	const struct pme_fs *fs = claim->fs;
-	struct json_object *object;
+	struct json_object *object = pme_json_object();
 
-	if (!fs && !claim->fs_type)
-		return NULL;
-	object = pme_json_object();
-	pme_json_text(object, "type", fs ? fs->type : claim->fs_type);
-	pme_json_text(object, "uuid", fs ? fs->uuid : claim->fs_uuid);
+	pme_json_text(object, "type", type);
+	pme_json_text(object, "uuid", uuid);
 	pme_json_text(object, "source", fs ? fs->source : NULL);
 	pme_json_set(object, "mounts", mounts_json(fs));
 	return object;
+}
+
+static struct json_object *filesystem_json(const struct pme_claim *claim, struct shown_fs *shown)
+{
+	const struct pme_fs *fs = claim->fs;
+
+	if (!fs)
+		return claim->fs_type ? make_filesystem(NULL, claim->fs_type, claim->fs_uuid)
+				      : NULL;
+	if (shown->fs != fs) {
+		json_object_put(shown->object);
+		*shown = (struct shown_fs){fs, make_filesystem(fs, fs->type, fs->uuid)};
+	}
+	return json_object_get(shown->object);
 }
 
 /* @range: bytes of the file that the claim covers, or NULL: no question of the range. */
@@ -73,7 +90,7 @@ static struct json_object *holder_json(const struct pme_holder *holder,
 
 struct json_object *pme_holders_json(const struct pme_file *file, const struct pme_range *range)
 {
-	struct json_object *array = pme_json_array();
+	struct json_object *array = pme_json_array_of(file ? file->n_holders : 0);
 
 	for (size_t i = 0; file && i < file->n_holders; i++)
 		pme_json_append(array, holder_json(&file->holders[i], range));
@@ -82,7 +99,7 @@ struct json_object *pme_holders_json(const struct pme_file *file, const struct p
 
 static struct json_object *paths_json(const struct pme_file *file)
 {
-	struct json_object *array = pme_json_array();
+	struct json_object *array = pme_json_array_of(file ? file->n_paths : 0);
 
 	for (size_t i = 0; file && i < file->n_paths; i++)
 		pme_json_append(array, pme_json_path(file->paths[i]));
@@ -109,7 +126,7 @@ static void add_names(struct json_object *object, const struct pme_file *file,
 
 static struct json_object *inodes_json(const struct pme_claim *claim)
 {
-	struct json_object *array = pme_json_array();
+	struct json_object *array = pme_json_array_of(claim->n_inodes);
 
 	for (size_t i = 0; i < claim->n_inodes; i++) {
 		struct json_object *object = pme_json_object();
@@ -152,7 +169,7 @@ static struct json_object *use_json(const struct pme_file *file)
 	return object;
 }
 
-static struct json_object *owner_json(const struct pme_claim *claim)
+static struct json_object *owner_json(const struct pme_claim *claim, struct shown_fs *shown)
 {
 	struct json_object *object = pme_json_object();
 	struct pme_range range = {.start = claim->file_start, .length = claim->length};
@@ -160,7 +177,7 @@ static struct json_object *owner_json(const struct pme_claim *claim)
 
 	pme_json_text(object, "kind", pme_owner_name(claim->kind));
 	pme_json_text(object, "detail", claim->detail);
-	pme_json_set(object, "filesystem", filesystem_json(claim));
+	pme_json_set(object, "filesystem", filesystem_json(claim, shown));
 	add_file(object, claim->file);
 	if (in_file)
 		pme_json_range(object, "range", range);
@@ -176,7 +193,7 @@ static struct json_object *owner_json(const struct pme_claim *claim)
 	return object;
 }
 
-static struct json_object *claim_json(const struct pme_claim *claim)
+static struct json_object *claim_json(const struct pme_claim *claim, struct shown_fs *shown)
 {
 	struct json_object *object = pme_json_object();
 	const struct pme_advice *advice = pme_claim_advice(claim);
@@ -184,7 +201,7 @@ static struct json_object *claim_json(const struct pme_claim *claim)
 	pme_json_set(object, "via", via_json(claim));
 	pme_json_text(object, "certainty", pme_certainty_name(claim->certainty));
 	pme_json_text(object, "reason", claim->reason);
-	pme_json_set(object, "owner", owner_json(claim));
+	pme_json_set(object, "owner", owner_json(claim, shown));
 	pme_json_text(object, "verdict", pme_verdict_name(claim->verdict));
 	pme_json_text(object, "consequence", advice->consequence);
 	pme_json_text(object, "advice", advice->advice);
@@ -202,7 +219,7 @@ struct json_object *pme_known_by_json(unsigned int known_by)
 		{PME_BY_REGION, "region"},
 		{PME_BY_USER, "user"},
 	};
-	struct json_object *array = pme_json_array();
+	struct json_object *array = pme_json_array_of(1);
 
 	for (size_t i = 0; i < PME_ARRAY_SIZE(names); i++)
 		if (known_by & names[i].bit)
@@ -213,7 +230,7 @@ struct json_object *pme_known_by_json(unsigned int known_by)
 struct json_object *pme_dimms_json(const struct pme_topo *topo, const struct pme_dev *dev,
 				   uint64_t offset)
 {
-	struct json_object *array = pme_json_array();
+	struct json_object *array = pme_json_array_of(1); /* of a region that is not interleaved */
 	const struct pme_region *region = pme_dev_region(dev);
 	_cleanup_free_ const char **names = NULL;
 	size_t count = 0;
@@ -239,13 +256,14 @@ void pme_json_device(struct json_object *object, const struct pme_topo *topo,
 	pme_json_set(object, "dimms", pme_dimms_json(topo, dev, offset));
 }
 
-struct json_object *pme_finding_json(const struct pme_topo *topo, const struct pme_finding *finding)
+static struct json_object *finding_json(const struct pme_topo *topo,
+					const struct pme_finding *finding, struct shown_fs *shown)
 {
 	struct json_object *object = pme_json_object();
-	struct json_object *claims = pme_json_array();
+	struct json_object *claims = pme_json_array_of(finding->n_claims);
 
 	for (size_t i = 0; i < finding->n_claims; i++)
-		pme_json_append(claims, claim_json(&finding->claims[i]));
+		pme_json_append(claims, claim_json(&finding->claims[i], shown));
 	pme_json_owned_text(object, "id", pme_finding_id(finding));
 	pme_json_device(object, topo, finding->dev, finding->range.start);
 	pme_json_range(object, "range", finding->range);
@@ -260,10 +278,12 @@ struct json_object *pme_finding_json(const struct pme_topo *topo, const struct p
 struct json_object *pme_findings_json(const struct pme_topo *topo,
 				      const struct pme_findings *findings)
 {
-	struct json_object *array = pme_json_array();
+	struct json_object *array = pme_json_array_of(findings->count);
+	struct shown_fs shown = {0};
 
 	for (size_t i = 0; i < findings->count; i++)
-		pme_json_append(array, pme_finding_json(topo, &findings->items[i]));
+		pme_json_append(array, finding_json(topo, &findings->items[i], &shown));
+	json_object_put(shown.object);
 	return array;
 }
 

@@ -100,8 +100,6 @@ char *pme_finding_id(const struct pme_finding *finding);
  * JSON, each a new reference owned by the caller.  json-c never returns an error for a missing
  * member; memory exhaustion yields NULL.
  */
-struct json_object *pme_finding_json(const struct pme_topo *topo,
-				     const struct pme_finding *finding);
 struct json_object *pme_findings_json(const struct pme_topo *topo,
 				      const struct pme_findings *findings);
 struct json_object *pme_findings_summary_json(const struct pme_findings *findings);

@@ -9,8 +9,12 @@
  */
 #include "holders.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+
+#include "crew.h"
+#include "holders-seen.h"
 
 struct search {
 	const struct pme_os *os;
@@ -18,18 +22,20 @@ struct search {
 	size_t n_files, n_devices;
 	dev_t *shown; /* superblocks whose files /proc/PID/maps shows by another number */
 	size_t n_shown;
-	size_t n_denied, n_processes;
+	struct pme_process *processes;
+	size_t n_processes;
 };
 
 /* The process being looked at. */
-struct process {
-	const char *pid; /* digits */
-	bool denied;
+struct look {
+	const struct search *search;
+	struct pme_process *process;
 	bool has_shared; /* a shared mapping of a wanted file */
 	/* the last file that was asked about in map_files: mappings of one lie together */
 	dev_t last_devno;
 	uint64_t last_inode;
 	struct pme_file *last_found;
+	struct pme_seen *current; /* smaps: the mapping that the lines belong to */
 };
 
 static int by_identity(const void *a, const void *b)
@@ -69,132 +75,59 @@ static struct pme_file *find_by_stat(const struct search *search, const struct s
 	return find_file(search, st->st_dev, st->st_ino);
 }
 
-/* Errors of a process that ended meanwhile. */
-static bool is_gone(int error)
-{
-	return error == -ENOENT || error == -ESRCH;
-}
-
-/* What cannot be read of a process: hard errors are passed on, the rest is noted. */
-static int note_error(struct process *process, int error)
-{
-	if (error == -ENOMEM)
-		return error;
-	process->denied |= !is_gone(error);
-	return 0;
-}
-
-int pme_holder_name(const struct pme_os *os, const char *pid, struct pme_holder *holder)
-{
-	_cleanup_free_ char *cgroup = NULL;
-	size_t len;
-	int r = pme_os_read_line(os, &holder->command, "proc/%s/comm", pid);
-
-	if (r < 0 && r != -EINVAL) /* a name may hold a newline: then it has none for us */
-		return r;
-	r = pme_os_read_attr(os, &cgroup, &len, "proc/%s/cgroup", pid);
-	if (r < 0)
-		return r;
-	r = pme_cgroup_parse(cgroup, len, &holder->unit, &holder->container);
-	return r == -ENOMEM ? r : 0;
-}
-
-/* The holder of @file that stands for this process, a new one when there is none. */
-static int get_holder(const struct search *search, struct process *process, struct pme_file *file,
-		      struct pme_holder **ret)
-{
-	struct pme_holder *last = file->n_holders ? &file->holders[file->n_holders - 1] : NULL;
-	uint64_t pid;
-	int r = pme_parse_u64(process->pid, strlen(process->pid), &pid);
-
-	if (r < 0)
-		return r;
-	if (!last || last->pid != (pid_t)pid) {
-		r = pme_grow(&file->holders, &file->alloc_holders, file->n_holders,
-			     sizeof(*file->holders));
-		if (r < 0)
-			return r;
-		last = &file->holders[file->n_holders++];
-		*last = (struct pme_holder){.pid = (pid_t)pid, .fd = -1};
-		r = pme_holder_name(search->os, process->pid, last);
-		if (r < 0)
-			r = note_error(process, r);
-	}
-	*ret = last;
-	return r;
-}
-
-/* A device that is only read is in nobody's use: notes in @holder whether it may be written. */
-static int look_at_flags(const struct search *search, struct process *process, const char *fd,
-			 struct pme_holder *holder)
+/* A device that is only read is in nobody's use: may the descriptor write?  0 or -ENOMEM. */
+static int look_at_flags(struct look *look, const char *fd, bool *ret)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t len;
-	int r = pme_os_read_attr(search->os, &text, &len, "proc/%s/fdinfo/%s", process->pid, fd);
+	int r = pme_os_read_attr(look->search->os, &text, &len, "proc/%s/fdinfo/%s",
+				 look->process->pid, fd);
 
 	if (r == 0)
 		r = pme_fdinfo_parse(text, len);
 	if (r < 0)
-		return note_error(process, r);
-	holder->writes |= r == 1;
+		return pme_process_note_error(look->process, r);
+	*ret = r == 1;
 	return 0;
 }
 
-static int look_at_fd(const struct search *search, struct process *process, const char *name)
+static int look_at_fd(struct look *look, int dir, const char *name)
 {
-	_cleanup_free_ char *path = pme_printf("proc/%s/fd/%s", process->pid, name);
-	struct pme_holder *holder;
-	struct pme_file *file;
+	struct pme_seen seen = {.how = PME_SEEN_OPEN};
 	struct stat st;
 	uint64_t fd;
-	int r = path ? pme_os_stat(search->os, path, true, &st) : -ENOMEM;
+	int r = pme_os_stat_at(dir, name, true, &st);
 
 	if (r < 0)
-		return note_error(process, r);
-	file = find_by_stat(search, &st);
-	if (!file || pme_parse_u64(name, strlen(name), &fd) < 0 || fd > INT32_MAX)
+		return pme_process_note_error(look->process, r);
+	seen.file = find_by_stat(look->search, &st);
+	if (!seen.file || pme_parse_u64(name, strlen(name), &fd) < 0 || fd > INT32_MAX)
 		return 0;
-	r = get_holder(search, process, file, &holder);
-	if (r < 0)
-		return r;
-	holder->open = true;
-	if (holder->fd < 0)
-		holder->fd = (int)fd;
-	return file->rdev && !holder->writes ? look_at_flags(search, process, name, holder) : 0;
+	seen.fd = (int)fd;
+	if (seen.file->rdev)
+		r = look_at_flags(look, name, &seen.writes);
+	return r < 0 ? r : pme_process_see(look->process, &seen);
 }
 
-static int look_at_fds(const struct search *search, struct process *process)
+static int look_at_fds(struct look *look)
 {
-	_cleanup_free_ char *path = pme_printf("proc/%s/fd", process->pid);
+	_cleanup_free_ char *path = pme_printf("proc/%s/fd", look->process->pid);
+	_cleanup_close_ int dir = -1;
+	struct pme_os here = {.root = -1};
 	char **names = NULL;
 	size_t count = 0;
-	int r = path ? pme_os_list(search->os, path, &names, &count) : -ENOMEM;
+	int r;
 
+	if (!path)
+		return -ENOMEM;
+	here.root = dir = pme_os_open(look->search->os, path, O_RDONLY | O_DIRECTORY);
+	r = dir < 0 ? dir : pme_os_list(&here, ".", &names, &count);
 	if (r < 0)
-		return note_error(process, r);
+		return pme_process_note_error(look->process, r);
 	for (size_t i = 0; r == 0 && i < count; i++)
-		r = look_at_fd(search, process, names[i]);
+		r = look_at_fd(look, dir, names[i]);
 	pme_os_free_names(names, count);
 	return r;
-}
-
-static int add_mapping(const struct search *search, struct process *process, struct pme_file *file,
-		       const struct pme_map_line *map)
-{
-	struct pme_holder *holder;
-	int r = get_holder(search, process, file, &holder);
-
-	if (r < 0)
-		return r;
-	holder->mapped = true;
-	process->has_shared |= map->shared;
-	if (!holder->map_entry) {
-		holder->map_entry = pme_printf("%" PRIx64 "-%" PRIx64, map->start, map->end);
-		if (!holder->map_entry)
-			return -ENOMEM;
-	}
-	r = pme_range_list_add(&holder->mapped_ranges, map->offset, map->end - map->start);
-	return r == -EINVAL ? 0 : r;
 }
 
 /* Call @line_fn for each line of @text; it returns 0 or -errno. */
@@ -224,104 +157,105 @@ static bool shows_another(const struct search *search, dev_t devno)
 }
 
 /* What @map maps by stat(2), when it is wanted: 0 or -ENOMEM. */
-static int find_mapped(const struct search *search, struct process *process,
-		       const struct pme_map_line *map, struct pme_file **ret)
+static int find_mapped(struct look *look, const struct pme_map_line *map, struct pme_file **ret)
 {
+	const struct search *search = look->search;
 	_cleanup_free_ char *path = NULL;
 	struct stat st;
 	int r;
 
 	/* of a filesystem that shows another number, several files can look the same */
-	if (map->devno == process->last_devno && map->inode == process->last_inode &&
+	if (map->devno == look->last_devno && map->inode == look->last_inode &&
 	    !shows_another(search, map->devno)) {
-		*ret = process->last_found;
+		*ret = look->last_found;
 		return 0;
 	}
-	path = pme_printf("proc/%s/map_files/%" PRIx64 "-%" PRIx64, process->pid, map->start,
+	path = pme_printf("proc/%s/map_files/%" PRIx64 "-%" PRIx64, look->process->pid, map->start,
 			  map->end);
 	r = path ? pme_os_stat(search->os, path, true, &st) : -ENOMEM;
 	*ret = NULL;
 	if (r < 0)
-		return note_error(process, r);
+		return pme_process_note_error(look->process, r);
 	*ret = find_by_stat(search, &st);
-	process->last_devno = map->devno;
-	process->last_inode = map->inode;
-	process->last_found = *ret;
+	look->last_devno = map->devno;
+	look->last_inode = map->inode;
+	look->last_found = *ret;
 	return 0;
 }
 
 /* The wanted file or device of a mapping, or NULL: 0 or -ENOMEM. */
-static int find_map(const struct search *search, struct process *process,
-		    const struct pme_map_line *map, struct pme_file **ret)
+static int find_map(struct look *look, const struct pme_map_line *map, struct pme_file **ret)
 {
+	const struct search *search = look->search;
+
 	*ret = map->inode ? find_file(search, map->devno, map->inode) : NULL;
 	if (*ret || map->inode == 0 ||
 	    (search->n_devices == 0 && !shows_another(search, map->devno)))
 		return 0;
-	return find_mapped(search, process, map, ret);
+	return find_mapped(look, map, ret);
 }
-
-struct maps {
-	const struct search *search;
-	struct process *process;
-	struct pme_holder *current; /* smaps: whose mapping the lines belong to */
-};
 
 static int on_map(void *arg, const char *line, size_t len)
 {
-	struct maps *maps = arg;
-	struct pme_map_line map;
-	struct pme_file *file;
+	struct pme_seen seen = {.how = PME_SEEN_MAPPED};
+	struct look *look = arg;
 	int r;
 
-	if (pme_map_line_parse(line, len, &map) < 0) {
-		maps->process->denied = true;
+	if (pme_map_line_parse(line, len, &seen.map) < 0) {
+		look->process->denied = true;
 		return 0;
 	}
-	r = find_map(maps->search, maps->process, &map, &file);
-	return r == 0 && file ? add_mapping(maps->search, maps->process, file, &map) : r;
+	r = find_map(look, &seen.map, &seen.file);
+	if (r < 0 || !seen.file)
+		return r;
+	look->has_shared |= seen.map.shared;
+	return pme_process_see(look->process, &seen);
 }
 
 static int on_smap(void *arg, const char *line, size_t len)
 {
-	struct maps *maps = arg;
-	struct pme_map_line map;
-	struct pme_file *file;
+	struct pme_seen seen = {.how = PME_SEEN_AGAIN};
+	struct look *look = arg;
 	int r;
 
-	if (maps->current && pme_vmflags_parse(line, len) == 1)
-		maps->current->map_sync = true;
-	if (pme_map_line_parse(line, len, &map) < 0)
+	if (look->current && pme_vmflags_parse(line, len) == 1)
+		look->current->map_sync = true;
+	if (pme_map_line_parse(line, len, &seen.map) < 0)
 		return 0;
-	maps->current = NULL;
-	r = find_map(maps->search, maps->process, &map, &file);
-	if (r < 0 || !file)
+	look->current = NULL;
+	r = find_map(look, &seen.map, &seen.file);
+	if (r < 0 || !seen.file)
 		return r;
-	return get_holder(maps->search, maps->process, file, &maps->current);
+	r = pme_process_see(look->process, &seen);
+	if (r == 0)
+		look->current = &look->process->seen[look->process->n_seen - 1];
+	return r;
 }
 
-static int look_at_maps(const struct search *search, struct process *process, const char *name,
+static int look_at_maps(struct look *look, const char *name,
 			int (*line_fn)(void *arg, const char *line, size_t len))
 {
-	struct maps maps = {.search = search, .process = process};
 	_cleanup_free_ char *text = NULL;
 	size_t len;
-	int r = pme_os_read_attr(search->os, &text, &len, "proc/%s/%s", process->pid, name);
+	int r = pme_os_read_attr(look->search->os, &text, &len, "proc/%s/%s", look->process->pid,
+				 name);
 
-	return r < 0 ? note_error(process, r) : for_each_line(text, len, line_fn, &maps);
+	return r < 0 ? pme_process_note_error(look->process, r)
+		     : for_each_line(text, len, line_fn, look);
 }
 
-static int look_at_process(struct search *search, const char *pid)
+/* Called by several threads, for different processes. */
+static int look_at_process(void *arg, size_t i)
 {
-	struct process process = {.pid = pid};
-	int r = look_at_fds(search, &process);
+	const struct search *search = arg;
+	struct look look = {.search = search, .process = &search->processes[i]};
+	int r = look_at_fds(&look);
 
 	if (r == 0)
-		r = look_at_maps(search, &process, "maps", on_map);
-	if (r == 0 && process.has_shared)
-		r = look_at_maps(search, &process, "smaps", on_smap);
-	search->n_denied += process.denied;
-	search->n_processes++;
+		r = look_at_maps(&look, "maps", on_map);
+	if (r == 0 && look.has_shared)
+		r = look_at_maps(&look, "smaps", on_smap);
+	look.process->looked = r == 0;
 	return r;
 }
 
@@ -332,38 +266,51 @@ static bool is_pid(const char *name)
 	return pme_parse_u64(name, strlen(name), &pid) == 0 && pid <= INT32_MAX;
 }
 
-static int look_at_all(struct search *search, struct pme_log *log)
+/* What was seen of all: 0 or -errno.  @r: of the looking. */
+static int tell_all(const struct search *search, int r, struct pme_log *log)
 {
-	char **names = NULL;
-	size_t count = 0, pids = 0;
-	bool has_first = false;
-	int r = pme_os_list(search->os, "proc", &names, &count);
+	size_t looked = 0, denied = 0;
 
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < count; i++) {
-		has_first |= strcmp(names[i], "1") == 0;
-		pids += is_pid(names[i]);
-	}
-	pme_progress_about(log->progress, "/proc");
-	pme_progress_phase(log->progress, PME_PHASE_HOLDERS, PME_UNIT_PROCESSES, pids);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		if (!is_pid(names[i]))
-			continue;
-		r = pme_progress_at(log->progress, search->n_processes);
-		if (r == 0)
-			r = look_at_process(search, names[i]);
-	}
+	for (size_t i = 0; i < search->n_processes; i++)
+		looked += search->processes[i].looked;
 	if (r == -ETIME) {
-		pme_log_incomplete(log, "/proc", "looked into %zu of %zu processes: %s",
-				   search->n_processes, pids, pme_progress_error(r));
+		pme_log_incomplete(log, "/proc", "looked into %zu of %zu processes: %s", looked,
+				   search->n_processes, pme_progress_error(r));
 		r = 0;
 	}
-	pme_os_free_names(names, count);
-	if (r == 0 && !has_first)
+	for (size_t i = 0; r == 0 && i < search->n_processes; i++) {
+		r = pme_process_hold(search->os, &search->processes[i]);
+		denied += search->processes[i].denied;
+	}
+	if (r == 0 && (search->n_processes == 0 || strcmp(search->processes[0].pid, "1") != 0))
 		pme_log_incomplete(log, "/proc",
 				   "cannot see the processes of others (mounted with hidepid): "
 				   "run as root");
+	if (denied > 0)
+		pme_log_incomplete(log, "/proc",
+				   "cannot look into %zu of %zu processes: permission denied",
+				   denied, looked);
+	return r;
+}
+
+static int look_at_all(struct search *search, char *const *names, size_t count, struct pme_log *log)
+{
+	int r;
+
+	search->processes = calloc(count + 1, sizeof(*search->processes));
+	if (!search->processes)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		if (is_pid(names[i]))
+			search->processes[search->n_processes++].pid = names[i];
+	pme_progress_about(log->progress, "/proc");
+	pme_progress_phase(log->progress, PME_PHASE_HOLDERS, PME_UNIT_PROCESSES,
+			   search->n_processes);
+	r = pme_crew_each(search->n_processes, look_at_process, search, log->progress);
+	r = tell_all(search, r, log);
+	for (size_t i = 0; i < search->n_processes; i++)
+		pme_process_done(&search->processes[i]);
+	free(search->processes);
 	return r;
 }
 
@@ -405,20 +352,14 @@ static int finish_file(struct pme_file *file)
 	return name_unlinked(file);
 }
 
-static void tell_denied(const struct search *search, struct pme_log *log)
-{
-	if (search->n_denied > 0)
-		pme_log_incomplete(log, "/proc",
-				   "cannot look into %zu of %zu processes: permission denied",
-				   search->n_denied, search->n_processes);
-}
-
 int pme_holders_find(const struct pme_os *os, struct pme_file **files, size_t n_files,
 		     struct pme_log *log)
 {
 	_cleanup_free_ struct pme_file **sorted = calloc(n_files + 1, sizeof(*sorted));
 	_cleanup_free_ dev_t *shown = calloc(n_files + 1, sizeof(*shown));
 	struct search search = {.os = os, .files = sorted, .n_files = n_files, .shown = shown};
+	char **names = NULL;
+	size_t count = 0;
 	int r;
 
 	if (!sorted || !shown)
@@ -432,8 +373,10 @@ int pme_holders_find(const struct pme_os *os, struct pme_file **files, size_t n_
 	qsort(sorted, n_files, sizeof(*sorted), by_identity);
 	while (search.n_devices < n_files && sorted[search.n_devices]->rdev)
 		search.n_devices++;
-	r = look_at_all(&search, log);
-	tell_denied(&search, log);
+	r = pme_os_list(os, "proc", &names, &count);
+	if (r == 0)
+		r = look_at_all(&search, names, count, log);
+	pme_os_free_names(names, count);
 	for (size_t i = 0; r == 0 && i < n_files; i++)
 		r = finish_file(files[i]);
 	return r;

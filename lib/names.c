@@ -142,21 +142,22 @@ static size_t part_length(const char *path)
 /* lstat of a path of any length below @root. */
 static int stat_path(int root, const char *path, struct stat *ret)
 {
-	_cleanup_close_ int dir = pme_os_open_at(root, ".", O_PATH | O_DIRECTORY);
+	_cleanup_close_ int dir = -1;
+	int at = root;
 
 	while (*path == '/')
 		path++;
-	while (dir >= 0 && strlen(path) >= PATH_MAX) {
+	while (at >= 0 && strlen(path) >= PATH_MAX) {
 		size_t len = part_length(path);
 		_cleanup_free_ char *part = strndup(path, len);
 		_cleanup_close_ int upper = pme_take_fd(&dir);
 
 		if (!part)
 			return -ENOMEM;
-		dir = len > 0 ? pme_os_open_at(upper, part, O_PATH | O_DIRECTORY) : -ENAMETOOLONG;
+		at = dir = len > 0 ? pme_os_open_at(at, part, O_PATH | O_DIRECTORY) : -ENAMETOOLONG;
 		path += len + 1;
 	}
-	return dir < 0 ? dir : pme_os_stat_at(dir, *path ? path : ".", false, ret);
+	return at < 0 ? at : pme_os_stat_at(at, *path ? path : ".", false, ret);
 }
 
 /* Errors that say: a name is there, but its inode is damaged. */

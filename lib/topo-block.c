@@ -10,6 +10,7 @@
  */
 #include "topo.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
@@ -37,46 +38,30 @@ int pme_devno_parse(const char *text, size_t len, dev_t *ret)
 	return 0;
 }
 
-static int read_devno(const struct pme_topo *topo, const char *name, dev_t *ret)
+/* @dir is the folder of the device, here and below: the way to it from the root is a long one. */
+static int read_devno(const struct pme_os *dir, dev_t *ret)
 {
 	_cleanup_free_ char *text = NULL;
-	int r = pme_os_read_line(topo->os, &text, SYS_BLOCK "/%s/dev", name);
+	int r = pme_os_read_line(dir, &text, "dev");
 
 	return r < 0 ? r : pme_devno_parse(text, strlen(text), ret);
 }
 
 /* An attribute in sectors, as bytes. */
-static int read_bytes(const struct pme_topo *topo, const char *name, const char *attr,
-		      uint64_t *ret)
+static int read_bytes(const struct pme_os *dir, const char *attr, uint64_t *ret)
 {
 	uint64_t sect;
-	int r = pme_os_read_u64(topo->os, &sect, SYS_BLOCK "/%s/%s", name, attr);
+	int r = pme_os_read_u64(dir, &sect, "%s", attr);
 
 	return r < 0 ? r : pme_mul(sect, PME_SECTOR, ret);
 }
 
-/* 1 it has this file or folder, 0 not, -errno */
-static int has(const struct pme_topo *topo, const char *name, const char *what)
-{
-	_cleanup_free_ char *path = pme_printf(SYS_BLOCK "/%s/%s", name, what);
-
-	return path ? pme_os_exists(topo->os, path) : -ENOMEM;
-}
-
-static int list(const struct pme_topo *topo, const char *name, const char *what, char ***ret,
-		size_t *ret_count)
-{
-	_cleanup_free_ char *path = pme_printf(SYS_BLOCK "/%s/%s", name, what);
-
-	return path ? pme_os_list(topo->os, path, ret, ret_count) : -ENOMEM;
-}
-
 /* 1 something is in this folder, 0 not (or there is no folder), -errno */
-static int lists_any(const struct pme_topo *topo, const char *name, const char *what)
+static int lists_any(const struct pme_os *dir, const char *what)
 {
 	char **names;
 	size_t count;
-	int r = list(topo, name, what, &names, &count);
+	int r = pme_os_list(dir, what, &names, &count);
 
 	if (r < 0)
 		return is_gone(r) ? 0 : r;
@@ -84,14 +69,14 @@ static int lists_any(const struct pme_topo *topo, const char *name, const char *
 	return count > 0;
 }
 
-static int is_stacked(const struct pme_topo *topo, const char *name)
+static int is_stacked(const struct pme_os *dir)
 {
-	int r = lists_any(topo, name, "slaves");
+	int r = lists_any(dir, "slaves");
 
-	return r != 0 ? r : lists_any(topo, name, "holders");
+	return r != 0 ? r : lists_any(dir, "holders");
 }
 
-static int read_kind(const struct pme_topo *topo, const char *name, enum pme_dev_kind *ret)
+static int read_kind(const struct pme_os *dir, enum pme_dev_kind *ret)
 {
 	static const struct {
 		const char *file;
@@ -104,7 +89,7 @@ static int read_kind(const struct pme_topo *topo, const char *name, enum pme_dev
 
 	*ret = PME_DEV_DISK;
 	for (size_t i = 0; i < PME_ARRAY_SIZE(kinds); i++) {
-		int r = has(topo, name, kinds[i].file);
+		int r = pme_os_exists(dir, kinds[i].file);
 
 		if (r == 1)
 			*ret = kinds[i].kind;
@@ -161,24 +146,27 @@ struct basics {
 	uint64_t size, start;
 };
 
-static int read_basics(const struct pme_topo *topo, const char *name, struct basics *ret)
+static int read_basics(const struct pme_os *dir, struct basics *ret)
 {
-	int r = read_devno(topo, name, &ret->devno);
+	int r = read_devno(dir, &ret->devno);
 
 	if (r == 0)
-		r = read_bytes(topo, name, "size", &ret->size);
+		r = read_bytes(dir, "size", &ret->size);
 	if (r == 0)
-		r = read_kind(topo, name, &ret->kind);
-	if (r < 0)
-		return r;
-	return ret->kind == PME_DEV_PARTITION ? read_bytes(topo, name, "start", &ret->start) : 0;
+		r = read_kind(dir, &ret->kind);
+	if (r == 0 && ret->kind == PME_DEV_PARTITION)
+		r = read_bytes(dir, "start", &ret->start);
+	return r;
 }
 
 static int load_device(struct pme_topo *topo, const char *name, struct pme_log *log)
 {
+	_cleanup_free_ char *path = pme_printf(SYS_BLOCK "/%s", name);
+	_cleanup_close_ int fd = path ? pme_os_open(topo->os, path, O_PATH | O_DIRECTORY) : -ENOMEM;
+	const struct pme_os dir = {.root = fd};
 	struct basics basics = {0};
 	struct pme_dev *dev;
-	int r = read_basics(topo, name, &basics);
+	int r = fd < 0 ? fd : read_basics(&dir, &basics);
 
 	if (r == -ENOMEM || is_gone(r))
 		return r == -ENOMEM ? r : 0;
@@ -187,7 +175,7 @@ static int load_device(struct pme_topo *topo, const char *name, struct pme_log *
 				   strerror(-r));
 		return 0;
 	}
-	r = basics.size > 0 ? 1 : is_stacked(topo, name);
+	r = basics.size > 0 ? 1 : is_stacked(&dir);
 	if (r < 0 && r != -ENOMEM)
 		pme_log_incomplete(log, name, "cannot read what is stacked on it: %s",
 				   strerror(-r));
@@ -251,9 +239,10 @@ static int link_partition(struct pme_topo *topo, struct pme_dev *part, struct pm
 
 static int link_slaves(struct pme_topo *topo, struct pme_dev *upper, struct pme_log *log)
 {
+	_cleanup_free_ char *path = pme_printf(SYS_BLOCK "/%s/slaves", upper->name);
 	char **names = NULL;
 	size_t count = 0;
-	int r = list(topo, upper->name, "slaves", &names, &count);
+	int r = path ? pme_os_list(topo->os, path, &names, &count) : -ENOMEM;
 
 	if (r == -ENOMEM)
 		return r;

@@ -180,7 +180,8 @@ static void test_starts(void **state)
 		for (size_t c = 0; c < pme_json_count(news.changes); c++) {
 			struct json_object *row = pme_json_get(pme_json_at(news.changes, c), "row");
 
-			pme_json_set(rows, pme_json_get_text(row, "dimm"), json_object_get(row));
+			pme_json_set_named(rows, pme_json_get_text(row, "dimm"),
+					   json_object_get(row));
 		}
 		pmed_news_done(&news);
 		json_object_put(array);

@@ -147,6 +147,45 @@ static void values_as_text(void **state)
 	json_object_put(object);
 }
 
+/* As deep as no document is; and a key that is gone when it is written. */
+static void depth_and_names_of_keys(void **state)
+{
+	struct json_object *value = pme_json_object(), *inner = value;
+	char name[] = "name", *text, *line;
+	char want[64];
+
+	for (size_t i = 0; i < 24; i++) {
+		struct json_object *next = pme_json_object();
+
+		pme_json_set(inner, "in", next);
+		inner = next;
+	}
+	pme_json_set_named(inner, name, pme_json_int(7));
+	memset(name, 'x', strlen(name));
+	text = as_text(value);
+	snprintf(want, sizeof(want), "\n%50s\"name\": 7\n", "");
+	line = strstr(text, want);
+	assert_non_null(line);
+	snprintf(want, sizeof(want), "\n%48s}\n", "");
+	assert_ptr_equal(strstr(text, want), line + strlen("\n\"name\": 7") + 50);
+	free(text);
+	json_object_put(value);
+}
+
+/* Room is no limit. */
+static void arrays_take_more_than_they_have_room_for(void **state)
+{
+	for (size_t room = 0; room < 3; room++) {
+		struct json_object *array = pme_json_array_of(room);
+
+		for (int i = 0; i < 40; i++)
+			pme_json_append(array, pme_json_int(i));
+		assert_int_equal(pme_json_count(array), 40);
+		assert_int_equal(json_object_get_int(pme_json_at(array, 39)), 39);
+		json_object_put(array);
+	}
+}
+
 static struct json_object *random_value(struct rnd *rnd, int depth)
 {
 	struct json_object *value;
@@ -171,7 +210,7 @@ static struct json_object *random_value(struct rnd *rnd, int depth)
 	}
 	value = pme_json_object();
 	for (char key[] = "a"; *key < 'd'; ++*key)
-		pme_json_set(value, key, random_value(rnd, depth + 1));
+		pme_json_set_named(value, key, random_value(rnd, depth + 1));
 	return value;
 }
 
@@ -343,6 +382,8 @@ int main(void)
 		cmocka_unit_test(paths_carry_their_bytes),
 		cmocka_unit_test(unknown_values_are_null),
 		cmocka_unit_test(values_as_text),
+		cmocka_unit_test(depth_and_names_of_keys),
+		cmocka_unit_test(arrays_take_more_than_they_have_room_for),
 		cmocka_unit_test(what_is_written_is_read_back),
 		cmocka_unit_test(a_full_disk_is_an_error),
 		cmocka_unit_test(a_document_has_its_top_level),

@@ -145,8 +145,10 @@ static void test_pass(void **state)
 	_cleanup_(pme_ext4_geo_done) struct pme_ext4_geo geo = {0};
 	ext2_filsys fs = make(&variants[0]);
 	_cleanup_close_ int fd = -1;
+	uint32_t far = fs->super->s_inodes_per_group * 2 + 5; /* in another group */
 	uint64_t at;
 
+	put_inode(fs, far, 30002);
 	put_inode(fs, 20, 30001);
 	put_inode(fs, 21, 30004);
 	put_inode(fs, 100, 30003);
@@ -155,9 +157,10 @@ static void test_pass(void **state)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_int_equal(pme_ext4_geo_read(&fd, 40000 * 1024, &geo), 0);
 	assert_int_equal(pme_ext4_pass(&geo, &wanted, NULL, &found), 0);
-	assert_int_equal(found.count, 2);
+	assert_int_equal(found.count, 3);
 	assert_int_equal(found.inodes[0], 20);
 	assert_int_equal(found.inodes[1], 100);
+	assert_int_equal(found.inodes[2], far);
 	assert_int_equal(found.unread_blocks, 0);
 	assert_int_equal(pme_ext4_geo_inode_used(&geo, 100), 1);
 	assert_int_equal(pme_ext4_geo_inode_used(&geo, 101), 0);
@@ -167,7 +170,7 @@ static void test_pass(void **state)
 	broken_at = at + 3; /* costs the four inodes of its block, no more */
 	assert_int_equal(pme_ext4_pass(&geo, &wanted, NULL, &found), 0);
 	broken_at = UINT64_MAX;
-	assert_int_equal(found.count, 1);
+	assert_int_equal(found.count, 2);
 	assert_int_equal(found.inodes[0], 100);
 	assert_int_equal(found.unread_blocks, 1);
 	pme_ext4_candidates_done(&found);

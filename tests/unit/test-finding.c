@@ -336,13 +336,16 @@ static void json_is_the_golden_file(void **state)
 	_cleanup_free_ char *expected = golden(), *got = NULL;
 	struct pme_findings findings = {0};
 	struct pme_finding *finding = add_finding(&findings, disk, 1049600, 2048);
+	struct json_object *all;
 
 	dm->alias = strdup("vg0/data");
 	finding->known_by = PME_BY_BADBLOCKS | PME_BY_REGION;
 	fill_claims(finding, &top, &fs, files);
 	pme_findings_judge(&findings);
-	got = as_text(pme_finding_json(snap->topo, finding));
+	all = pme_findings_json(snap->topo, &findings);
+	got = as_text(json_object_get(pme_json_at(all, 0)));
 	assert_string_equal(got, expected);
+	json_object_put(all);
 	pme_findings_done(&findings);
 }
 

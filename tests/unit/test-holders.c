@@ -249,6 +249,39 @@ static void test_search(void **state)
 	pme_log_done(&log);
 }
 
+/* Whoever looks into them, and however many do: each process once, in the order of their names. */
+static void test_many(void **state)
+{
+	const struct root *root = *state;
+	struct pme_file *file = new_file(root);
+	struct pme_log log = {0};
+	char name[64], maps[512];
+
+	snprintf(maps, sizeof(maps), MAPS_FORMAT, major(root->st.st_dev), minor(root->st.st_dev),
+		 (unsigned long long)root->st.st_ino, "", major(root->st.st_dev),
+		 minor(root->st.st_dev), (unsigned long long)root->st.st_ino, "");
+	for (int pid = 300; pid > 100; pid--) {
+		make_process(root, pid, "many\n", "0::/\n");
+		snprintf(name, sizeof(name), "proc/%d/fd/9", pid);
+		assert_int_equal(symlinkat("../../../data", root->os.root, name), 0);
+		snprintf(name, sizeof(name), "proc/%d/maps", pid);
+		make(root, name, maps);
+	}
+	assert_int_equal(pme_holders_find(&root->os, &file, 1, &log), 0);
+	assert_int_equal(file->n_holders, 200);
+	for (size_t i = 0; i < file->n_holders; i++) {
+		const struct pme_holder *holder = &file->holders[i];
+
+		assert_int_equal(holder->pid, 101 + i);
+		assert_true(holder->open && holder->mapped);
+		assert_int_equal(holder->fd, 9);
+		assert_string_equal(holder->command, "many");
+		assert_int_equal(holder->mapped_ranges.count, 1);
+	}
+	pme_file_free(file);
+	pme_log_done(&log);
+}
+
 /* MAP_SYNC of another file's mapping is not ours; a file without links gets a path in /proc. */
 static void test_unlinked(void **state)
 {
@@ -380,6 +413,7 @@ int main(void)
 		cmocka_unit_test(test_cgroups),
 		cmocka_unit_test(test_bad_cgroups),
 		cmocka_unit_test_setup_teardown(test_search, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unlinked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_devices, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_writers_of_devices, setup, teardown),

@@ -141,7 +141,7 @@ static char *with_device(const char *members)
 
 	assert_non_null(other);
 	json_object_object_foreach(other, key, value)
-		pme_json_set(device, key, json_object_get(value));
+		pme_json_set_named(device, key, json_object_get(value));
 	json_object_put(other);
 	text = write_metrics(watch, NOW, PME_METRICS_OPEN);
 	json_object_put(watch);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Two states of a btrfs, and what changed between them; see btrfs-state.h.
+ */
+#include "btrfs-state.h"
+
+#include <string.h>
+
+static bool same_block(const struct pme_btrfs_found *a, const struct pme_btrfs_found *b)
+{
+	return a->range.start == b->range.start && a->level == b->level &&
+	       a->n_trees == b->n_trees && memcmp(a->trees, b->trees, sizeof(a->trees)) == 0;
+}
+
+/* Chunks are told apart by the logical bytes: those are never used twice. */
+static bool same_piece(const struct pme_btrfs_piece *a, const struct pme_btrfs_piece *b)
+{
+	return a->range.start == b->range.start && a->range.length == b->range.length &&
+	       a->what == b->what && a->stripe == b->stripe && a->logical == b->logical &&
+	       a->super == b->super && same_block(&a->block, &b->block) && a->root == b->root &&
+	       a->inode == b->inode && a->file_start == b->file_start && a->whole == b->whole &&
+	       a->compression == b->compression && a->prealloc == b->prealloc &&
+	       a->shared == b->shared && a->why == b->why;
+}
+
+static bool same_file(const struct pme_btrfs_file *a, const struct pme_btrfs_file *b)
+{
+	return a->root == b->root && a->inode == b->inode && a->damaged == b->damaged &&
+	       a->item.generation == b->item.generation && a->item.nlink == b->item.nlink &&
+	       a->item.size == b->item.size && a->item.mode == b->item.mode;
+}
+
+bool pme_btrfs_state_equal(const struct pme_btrfs_state *a, const struct pme_btrfs_state *b)
+{
+	if (a->n_pieces != b->n_pieces || a->n_files != b->n_files)
+		return false;
+	for (size_t i = 0; i < a->n_pieces; i++)
+		if (!same_piece(&a->pieces[i], &b->pieces[i]))
+			return false;
+	for (size_t i = 0; i < a->n_files; i++)
+		if (!same_file(&a->files[i], &b->files[i]))
+			return false;
+	return true;
+}
+
+static bool has_piece(const struct pme_btrfs_state *state, const struct pme_btrfs_piece *piece)
+{
+	for (size_t i = 0; i < state->n_pieces; i++)
+		if (same_piece(piece, &state->pieces[i]))
+			return true;
+	return false;
+}
+
+/* Ranges of pieces of @a that @b has not. */
+static int add_changes(const struct pme_btrfs_state *a, const struct pme_btrfs_state *b,
+		       struct pme_range_list *ret)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < a->n_pieces; i++)
+		if (!has_piece(b, &a->pieces[i]))
+			r = pme_range_list_add(ret, a->pieces[i].range.start,
+					       a->pieces[i].range.length);
+	return r;
+}
+
+/* Drop pieces that meet @changed; what they covered is @ret. */
+static int drop_pieces(struct pme_btrfs_state *state, const struct pme_range_list *changed,
+		       struct pme_range_list *ret)
+{
+	size_t kept = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < state->n_pieces; i++) {
+		struct pme_range range = state->pieces[i].range;
+
+		if (pme_range_list_meets(changed, range))
+			r = pme_range_list_add(ret, range.start, range.length);
+		else
+			state->pieces[kept++] = state->pieces[i];
+	}
+	for (size_t i = 0; r == 0 && i < changed->count; i++)
+		r = pme_range_list_add(ret, changed->items[i].start, changed->items[i].length);
+	state->n_pieces = kept;
+	pme_range_list_normalize(ret);
+	return r;
+}
+
+int pme_btrfs_state_reduce(struct pme_btrfs_state *state, const struct pme_btrfs_state *later,
+			   uint64_t *ret_bytes)
+{
+	_cleanup_(pme_range_list_done) struct pme_range_list changed = {0}, dropped = {0};
+	int r = add_changes(state, later, &changed);
+
+	if (r == 0)
+		r = add_changes(later, state, &changed);
+	pme_range_list_normalize(&changed);
+	if (r == 0)
+		r = drop_pieces(state, &changed, &dropped);
+	for (size_t i = 0; r == 0 && i < dropped.count; i++) {
+		const struct pme_btrfs_piece like = {
+			.range = dropped.items[i],
+			.chunk = PME_BTRFS_NO_CHUNK,
+			.why = "the filesystem changed these bytes while it was read: scan again",
+		};
+
+		if (!pme_btrfs_state_add(state, &like, like.range, PME_BTRFS_MYSTERY))
+			r = -ENOMEM;
+	}
+	*ret_bytes = pme_range_list_bytes(&dropped);
+	return r;
+}
