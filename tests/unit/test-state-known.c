@@ -60,6 +60,10 @@ static const struct {
 	{WHOLE, ONE(2, 0, 512, "lost", "/a"), ADDED "critical " GONE},
 	{WHOLE, ONE(2, 8192, 512, "lost", "/a") "," ONE(3, 0, 512, "lost", "/a"),
 	 ADDED "critical " ADDED "notice " GONE},
+	{WHOLE,
+	 FINDING(2, 8192, 8192, "lost",
+		 CLAIM(8192, 4096, "lost", "/a") "," CLAIM(12288, 4096, "harmless", "/a")),
+	 ADDED "critical " GONE},
 	/* more bytes that are lost */
 	{HALF, ONE(2, 9728, 1024, "lost", "/a"), ADDED "critical " GONE},
 	{HALF, ONE(2, 10240, 512, "lost", "/a"), ADDED "critical " GONE},
@@ -154,6 +158,11 @@ static char *crumbs(unsigned int id, uint64_t start, uint64_t length)
 			  id, (unsigned long long)start, (unsigned long long)length, claims);
 }
 
+#define CRUMBLED(id, length)               \
+	FINDING(id, 0, length, "lost",     \
+		"{'via':[" HOP("pmem0", 0, \
+			       length) "],'owner':{'kind':'file-data'},'verdict':'lost'}")
+
 /* What is too much to be compared is new. */
 static void too_many_claims(void **state)
 {
@@ -169,7 +178,11 @@ static void too_many_claims(void **state)
 	check_events(w, ADDED "notice " GONE);
 	scan(w, "complete", "complete", some);
 	check_events(w, ADDED "notice " GONE);
+	/* In one claim before. */
+	scan(w, "complete", "complete", CRUMBLED(5, 5000));
 	scan(w, "complete", "complete", most);
+	check_events(w, ADDED "notice " GONE);
+	scan(w, "complete", "complete", CRUMBLED(5, 5000));
 	scan(w, "complete", "complete", all);
 	check_events(w, ADDED "critical " GONE);
 }
