@@ -20,7 +20,7 @@ enum cli_option {
 	CLI_EVENTS = 4,	   /* --since, --until, --type, --severity, --follow, --limit */
 	CLI_HEALTH = 8,	   /* --health */
 	CLI_PROTECT = 16,  /* --replica, --keep, --every, --rate, --purge */
-	CLI_REPAIR = 32,   /* --apply, --from, --accept-unproven, --give-up, --in-place, --resume */
+	CLI_REPAIR = 32,   /* --apply, --auto, --from, --accept-unproven, --give-up, --in-place, … */
 	CLI_FORCE = 64,	   /* --force */
 	CLI_DRY_RUN = 128, /* --dry-run */
 	CLI_DEADLINE = 256, /* --deadline */
@@ -40,7 +40,7 @@ struct cli {
 	const char *replica, *keep, *every, *rate; /* as given, or NULL */
 	bool purge;
 	const char *from, *give_up; /* as given, or NULL */
-	bool apply, accept_unproven, in_place, resume;
+	bool apply, automatic, accept_unproven, in_place, resume;
 	char **args; /* what is left: selectors, files */
 	size_t n_args;
 	uint64_t deadline; /* nanoseconds that are given; UINT64_MAX: no end */

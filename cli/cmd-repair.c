@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "cli.h"
+#include "conf.h"
 #include "history.h"
+#include "options.h"
+#include "repair-auto.h"
 #include "repair-journal.h"
 #include "repair.h"
 #include "text.h"
@@ -17,6 +20,12 @@ static int take_args(struct cli *cli, struct pme_repair_args *ret)
 			    "lost bytes can be given up for zeros only: --give-up zero");
 		return -EINVAL;
 	}
+	if (cli->automatic && (cli->from || cli->give_up || cli->accept_unproven || cli->in_place ||
+			       (cli->resume && !cli->apply)))
+		return options_usage_error(cli, "--auto",
+					   "nobody is there to accept or to give up anything: not "
+					   "with --from, --accept-unproven, --give-up, --in-place, "
+					   "--resume");
 	*ret = (struct pme_repair_args){
 		.targets = cli->args,
 		.n_targets = cli->n_args,
@@ -57,12 +66,29 @@ static bool was_repaired(const struct pme_repair_plan *plan, struct json_object 
 	return false;
 }
 
+/* What the configuration asks for; one with errors asks for nothing. */
+static int keep_automatic(struct cli *cli, struct pme_repair_plan *plan)
+{
+	struct pme_conf conf;
+	int r = pme_conf_load(cli->os, &cli->log, &conf);
+
+	if (r == -EINVAL)
+		pme_log_add(&cli->log, PME_ERROR, "--auto",
+			    "the configuration has errors: nothing is repaired by it");
+	if (r == 0)
+		r = pme_repair_auto_only(plan, &conf);
+	pme_conf_done(&conf);
+	return r == -EINVAL ? -EBADMSG : r;
+}
+
 static int plan_and_apply(struct cli *cli, const struct pme_repair_args *args,
 			  struct pme_repair_journal *journal, struct json_object *doc)
 {
 	struct pme_repair_plan plan = {0};
 	int r = pme_repair_plan(cli->os, args, &cli->log, &plan);
 
+	if (r == 0 && cli->automatic)
+		r = keep_automatic(cli, &plan);
 	if (r == 0 && cli->apply)
 		r = pme_repair_apply(cli->os, args, &plan, journal, &cli->log);
 	if (r == 0 && cli->apply)
@@ -340,11 +366,12 @@ const struct cmd cmd_repair = {
 	.name = "repair",
 	.format = "pmemctl.repair",
 	.usage =
-		"[SEL…|FILE…] [--range DEV:START+LEN]… [--apply]\n"
+		"[SEL…|FILE…] [--range DEV:START+LEN]… [--apply] [--auto]\n"
 		"         [--from PATH --accept-unproven] [--give-up zero] [--in-place] | --resume",
 	.summary = "what can be brought back, from where, and why that is right; --apply does it",
 	.help = "\n"
 		"      --apply                carry the plan out\n"
+		"      --auto                 only what the configuration asks for: [repair]\n"
 		"      --from PATH            bytes of one file, from the same place of another\n"
 		"      --accept-unproven      use them, though nothing proves that they are right\n"
 		"      --give-up zero         zeros for what nobody has, in the named files\n"

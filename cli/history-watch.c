@@ -114,6 +114,7 @@ static void add_jobs(struct json_object *troubles, struct json_object *watch)
 	struct json_object *regions = pme_json_get(jobs, "regions");
 
 	add_job(troubles, pme_json_get(jobs, "inventory"), "inventory", NULL);
+	add_job(troubles, pme_json_get(jobs, "repair"), "repair", NULL);
 	for (size_t i = 0; i < pme_json_count(regions); i++)
 		for (size_t k = 0; k < PME_ARRAY_SIZE(kinds); k++)
 			add_job(troubles, pme_json_get(pme_json_at(regions, i), kinds[k]), kinds[k],

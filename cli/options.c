@@ -123,6 +123,7 @@ static const struct row rows[] = {
 	TEXT("from", from, .of = CLI_REPAIR),
 	TEXT("give-up", give_up, .of = CLI_REPAIR),
 	FLAG("apply", apply, .of = CLI_REPAIR),
+	FLAG("auto", automatic, .of = CLI_REPAIR),
 	FLAG("accept-unproven", accept_unproven, .of = CLI_REPAIR),
 	FLAG("in-place", in_place, .of = CLI_REPAIR),
 	FLAG("resume", resume, .of = CLI_REPAIR),

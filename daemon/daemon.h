@@ -25,6 +25,7 @@ struct pmed {
 	bool workers_found;   /* of workers.c */
 	struct pmed_state *state;
 	struct pmed_jobs *jobs;
+	struct pmed_repairs *repairs;
 	struct pmed_keeper *keeper;
 	struct pmed_sources *sources;
 	struct pmed_sinks *sinks;

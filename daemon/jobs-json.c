@@ -4,6 +4,7 @@
  */
 #include "job.h"
 #include "jobs.h"
+#include "repairs.h"
 
 static void set_time(struct json_object *object, const char *key, int64_t time)
 {
@@ -99,5 +100,6 @@ void pmed_jobs_json(const struct pmed *d, struct json_object *doc)
 	pme_json_set(object, "last_failure", json_object_get(jobs->last_failure));
 	pme_json_set(object, "inventory", health_json(&jobs->places[0]->jobs[PMED_JOB_INVENTORY]));
 	pme_json_set(object, "regions", regions_json(jobs));
+	pme_json_set(object, "repair", pmed_repairs_json(d));
 	pme_json_set(doc, "jobs", object);
 }

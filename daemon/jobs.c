@@ -12,6 +12,7 @@
 
 #include "job.h"
 #include "order.h"
+#include "repairs.h"
 #include "source.h"
 #include "state.h"
 #include "watch.h"
@@ -394,6 +395,8 @@ void pmed_jobs_learned(struct pmed_job *job, bool whole, struct json_object *eve
 	case PMED_JOB_SCAN:
 		if (job->own_cause && tells_findings(events))
 			hint_findings(d, place, now, settle_of(d));
+		if (tells_findings(events))
+			pmed_repairs_hint(d);
 		/* A file that is deleted, or a member that fails, changes no list. */
 		if (has_findings(d, place))
 			pmed_schedule_by(&job->schedule, now + d->conf.watch.snapshot * MSEC);

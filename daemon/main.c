@@ -15,6 +15,7 @@
 #include "jobs.h"
 #include "keeper.h"
 #include "process.h"
+#include "repairs.h"
 #include "sink.h"
 #include "source.h"
 #include "state.h"
@@ -138,6 +139,7 @@ static void reload(struct pmed *d)
 	pmed_workers_find(d);
 	pmed_sources_again(d);
 	pmed_jobs_reload(d);
+	pmed_repairs_reload(d);
 	pmed_watch_changed(d);
 	pmed_log(PME_EVENT_NOTICE, "configuration read again");
 	sd_notify(0, "READY=1\nSTATUS=Watching");
@@ -241,12 +243,15 @@ static int start_all(struct pmed *d)
 	pmed_workers_find(d);
 	if (r >= 0)
 		r = pmed_jobs_start(d);
+	if (r >= 0)
+		r = pmed_repairs_start(d);
 	return r;
 }
 
 /* Each accepts that it was not started. */
 static void stop_all(struct pmed *d)
 {
+	pmed_repairs_stop(d);
 	pmed_jobs_stop(d);
 	pmed_sources_stop(d);
 	pmed_watch_stop(d);

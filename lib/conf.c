@@ -334,3 +334,32 @@ void pme_conf_json(const struct pme_conf *conf, struct json_object *doc)
 		pme_json_append(array, path_json(conf, &conf->repair.paths[i]));
 	pme_json_set(doc, "settings", array);
 }
+
+static bool is_below(const char *path, const char *top)
+{
+	size_t len = strcmp(top, "/") == 0 ? 0 : strlen(top);
+
+	return strncmp(path, top, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+enum pme_repair_auto pme_conf_repair_of(const struct pme_conf *conf, const char *path)
+{
+	const struct pme_conf_path *longest = NULL;
+
+	for (size_t i = 0; i < conf->repair.n_paths; i++) {
+		const struct pme_conf_path *entry = &conf->repair.paths[i];
+
+		if (is_below(path, entry->path) &&
+		    (!longest || strlen(entry->path) > strlen(longest->path)))
+			longest = entry;
+	}
+	return longest ? longest->automatic : conf->repair.automatic;
+}
+
+bool pme_conf_repairs(const struct pme_conf *conf)
+{
+	for (size_t i = 0; i < conf->repair.n_paths; i++)
+		if (conf->repair.paths[i].automatic == PME_REPAIR_EXACT)
+			return true;
+	return conf->repair.automatic == PME_REPAIR_EXACT;
+}

@@ -104,6 +104,11 @@ int pme_conf_parse(const char *text, size_t len, const char *name, struct pme_lo
 int pme_conf_defaults(struct pme_conf *ret); /* 0, -ENOMEM */
 void pme_conf_done(struct pme_conf *conf);
 
+/* By the longest path of the configuration that @path is below, or is; else by the default. */
+enum pme_repair_auto pme_conf_repair_of(const struct pme_conf *conf, const char *path);
+/* Is anything to be repaired automatically? */
+bool pme_conf_repairs(const struct pme_conf *conf);
+
 /*
  * Member "settings" of a document: each setting with its value, default, limits, meaning, and where
  * it was set; values are texts that the configuration would accept.
