@@ -5,10 +5,7 @@
  */
 #include "gpt-image.h"
 #include "media.h"
-#include "snapshot.h"
-#include "tree.h"
-
-#define DISK_SECTORS 4096
+#include "rest-world.h"
 
 static unsigned char image[SECTORS(DISK_SECTORS)];
 
@@ -22,60 +19,11 @@ int __wrap_pme_media_read_dev(const struct pme_topo *topo, const struct pme_dev 
 	return 0;
 }
 
-struct machine {
-	struct tree tree;
-	struct snapshot snap;
-	struct pme_tops tops;
-};
-
-static int setup(void **state)
+/* As setup(), with a disk of zeros. */
+static int empty(void **state)
 {
-	static struct machine m;
-
-	tree_init(&m.tree);
-	snap_init(&m.snap, &m.tree.os);
-	m.tops = (struct pme_tops){0};
 	memset(image, 0, sizeof(image));
-	*state = &m;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct machine *m = *state;
-
-	pme_tops_done(&m->tops);
-	snap_done(&m->snap);
-	tree_done(&m->tree);
-	return 0;
-}
-
-static void rest(struct machine *m, const struct pme_dev *dev, struct pme_range range)
-{
-	struct pme_hop hop = {.dev = dev, .kind = pme_hop_kind(dev), .start = range.start};
-
-	assert_int_equal(pme_rest(&m->snap.stack, &hop, 1, range, &m->tops), 0);
-}
-
-static void check_end(const struct machine *m, size_t i, uint64_t start, uint64_t end,
-		      enum pme_owner_kind owner, const char *words)
-{
-	const struct pme_top *top = &m->tops.items[i];
-	bool unknown = owner == PME_OWNER_UNKNOWN;
-
-	assert_true(i < m->tops.count);
-	assert_false(top->at_fs);
-	assert_int_equal(top->hops[0].start, start);
-	assert_int_equal(top->length, end - start);
-	assert_int_equal(top->owner, owner);
-	assert_int_equal(top->certainty, unknown ? PME_UNCERTAIN : PME_EXACT);
-	assert_string_equal(unknown ? top->reason : top->detail, words);
-	assert_null(unknown ? top->detail : top->reason);
-}
-
-static struct pme_range whole(const struct pme_dev *dev)
-{
-	return (struct pme_range){0, dev->size};
+	return setup(state);
 }
 
 static const char nobody[] = "outside of all partitions";
@@ -214,7 +162,7 @@ static void an_empty_table_below_a_volume(void **state)
 		  "pmem0 is used by dm-0, but not these bytes of it");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, empty, teardown)
 
 int main(void)
 {

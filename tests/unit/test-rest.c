@@ -3,65 +3,7 @@
  * lib/rest.c: what the bytes mean that nothing stacked on a device uses.  What a probe finds is
  * filled in by hand; the sizes of logical blocks come from a made-up tree.
  */
-#include "snapshot.h"
-#include "tree.h"
-
-#define DISK_SECTORS 4096
-
-struct machine {
-	struct tree tree;
-	struct snapshot snap;
-	struct pme_tops tops;
-};
-
-static int setup(void **state)
-{
-	static struct machine m;
-
-	tree_init(&m.tree);
-	snap_init(&m.snap, &m.tree.os);
-	m.tops = (struct pme_tops){0};
-	*state = &m;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct machine *m = *state;
-
-	pme_tops_done(&m->tops);
-	snap_done(&m->snap);
-	tree_done(&m->tree);
-	return 0;
-}
-
-static void rest(struct machine *m, const struct pme_dev *dev, struct pme_range range)
-{
-	struct pme_hop hop = {.dev = dev, .kind = pme_hop_kind(dev), .start = range.start};
-
-	assert_int_equal(pme_rest(&m->snap.stack, &hop, 1, range, &m->tops), 0);
-}
-
-static void check_end(const struct machine *m, size_t i, uint64_t start, uint64_t end,
-		      enum pme_owner_kind owner, const char *words)
-{
-	const struct pme_top *top = &m->tops.items[i];
-	bool unknown = owner == PME_OWNER_UNKNOWN;
-
-	assert_true(i < m->tops.count);
-	assert_false(top->at_fs);
-	assert_int_equal(top->hops[0].start, start);
-	assert_int_equal(top->length, end - start);
-	assert_int_equal(top->owner, owner);
-	assert_int_equal(top->certainty, unknown ? PME_UNCERTAIN : PME_EXACT);
-	assert_string_equal(unknown ? top->reason : top->detail, words);
-	assert_null(unknown ? top->detail : top->reason);
-}
-
-static struct pme_range whole(const struct pme_dev *dev)
-{
-	return (struct pme_range){0, dev->size};
-}
+#include "rest-world.h"
 
 /* A disk with one partition, numbered as its name says. */
 static struct pme_dev *add_partitioned(struct machine *m, const char *pttype, const char *block)
