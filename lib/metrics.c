@@ -82,9 +82,7 @@ static struct json_object *below(struct json_object *object, const char *path)
 		return NULL;
 	if (!slash)
 		return pme_json_get(object, path);
-	object = first ? pme_json_get(object, first) : NULL;
-	return json_object_is_type(object, json_type_object) ? pme_json_get(object, slash + 1)
-							     : NULL;
+	return first ? below(pme_json_get(object, first), slash + 1) : NULL;
 }
 
 static bool number_of(struct json_object *value, uint64_t *ret)
@@ -357,6 +355,9 @@ static void write_single(const struct writer *w, struct json_object *watch)
 		 "Jobs that were killed at their deadline.", NUMBER, "jobs/timed_out"},
 		{"pmemctl_jobs_stuck", GAUGE, NULL,
 		 "Jobs that hang in the kernel, and that nothing can end.", LENGTH, "jobs/stuck"},
+		{"pmemctl_repair_failures", GAUGE, NULL,
+		 "Repairs that the configuration asks for that failed since the last that did not.",
+		 NUMBER, "jobs/repair/failures"},
 		{"pmemctl_incidents_open", GAUGE, NULL, "Incidents that are not over.", LENGTH,
 		 "incidents"},
 	};

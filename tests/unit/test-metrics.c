@@ -54,6 +54,7 @@ static void everything_is_told(void **state)
 		"pmemctl_store_working 1",
 		"pmemctl_jobs_failed_total 1",
 		"pmemctl_jobs_stuck 1",
+		"pmemctl_repair_failures 3",
 		"pmemctl_incidents_open 0",
 #define PMEM0 "device=\"pmem0\",namespace=\"namespace0.0\",region=\"region0\",identity=\"ns:1\""
 		"pmemctl_device_present{" PMEM0 "} 1",
