@@ -72,7 +72,6 @@ static int add_claims(struct told *told, const struct pmed_finding *finding)
 {
 	struct json_object *json = pmed_finding_json(finding);
 	struct json_object *claims = pmed_array(json, "claims");
-
 	size_t kept = pme_json_count(told->kept);
 
 	if (!json)
