@@ -6,14 +6,6 @@
 #include "jobs.h"
 #include "repairs.h"
 
-static void set_time(struct json_object *object, const char *key, int64_t time)
-{
-	if (time == 0)
-		pme_json_text(object, key, NULL);
-	else
-		pme_json_owned_text(object, key, pme_time_text(time));
-}
-
 /* {"job", "region", "since"} */
 static struct json_object *one_json(const struct pmed_job *job)
 {
@@ -21,7 +13,7 @@ static struct json_object *one_json(const struct pmed_job *job)
 
 	pme_json_text(object, "job", pmed_job_name(job->kind));
 	pme_json_text(object, "region", *job->place->name ? job->place->name : NULL);
-	set_time(object, "since", job->began);
+	pme_json_time(object, "since", job->began);
 	return object;
 }
 
@@ -56,7 +48,7 @@ static struct json_object *health_json(const struct pmed_job *job)
 {
 	struct json_object *object = pme_json_object();
 
-	set_time(object, "last_success", job->last_success);
+	pme_json_time(object, "last_success", job->last_success);
 	pme_json_number(object, "failures", job->schedule.failures);
 	pme_json_text(object, "reason", job->reason);
 	return object;

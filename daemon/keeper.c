@@ -451,9 +451,6 @@ void pmed_keeper_json(const struct pmed *d, struct json_object *doc)
 	pme_json_number(object, "fell_behind", keeper ? keeper->fell_behind : 0);
 	pme_json_number(object, "replaced", keeper ? keeper->replaced : 0);
 	pme_json_number(object, "waiting_bytes", keeper ? keeper->len : 0);
-	if (keeper && keeper->last_kept)
-		pme_json_owned_text(object, "last_written", pme_time_text(keeper->last_kept));
-	else
-		pme_json_set(object, "last_written", NULL);
+	pme_json_time(object, "last_written", keeper ? keeper->last_kept : 0);
 	pme_json_set(doc, "store", object);
 }

@@ -21,8 +21,7 @@
 #define ACCURACY_USEC 100000
 #define SYSTEMCTL "/bin/systemctl"
 #define UNIT "pmemctl-repair.service"
-/* Of the exit status: usage, or something could not be done at all. */
-#define FAILED (4 | 8)
+#define FAILED (PME_EXIT_ERROR | PME_EXIT_USAGE)
 
 struct pmed_repairs {
 	struct pmed_schedule schedule;
@@ -238,10 +237,7 @@ struct json_object *pmed_repairs_json(const struct pmed *d)
 	if (!repairs || !pme_conf_repairs(&d->conf))
 		return NULL;
 	object = pme_json_object();
-	if (repairs->last_success)
-		pme_json_owned_text(object, "last_success", pme_time_text(repairs->last_success));
-	else
-		pme_json_text(object, "last_success", NULL);
+	pme_json_time(object, "last_success", repairs->last_success);
 	pme_json_number(object, "failures", repairs->schedule.failures);
 	pme_json_text(object, "reason", repairs->reason);
 	return object;

@@ -320,10 +320,7 @@ struct json_object *pmed_scrub_json(const struct pmed *d, const char *region)
 		object = pme_json_object();
 		pme_json_text(object, "state", bus->scrub.busy ? "active" : "idle");
 		pme_json_number(object, "count", bus->scrub.count);
-		if (bus->scrub.last)
-			pme_json_owned_text(object, "last", pme_time_text(bus->scrub.last));
-		else
-			pme_json_set(object, "last", NULL);
+		pme_json_time(object, "last", bus->scrub.last);
 		return object;
 	}
 	return NULL;

@@ -88,13 +88,18 @@ int pmed_addresses_in(struct json_object *findings, struct pme_range_list *ret)
 	return r;
 }
 
-/* The same of the findings of a device. */
-static int add_addresses(const struct pmed_device *device, struct pme_range_list *ret)
+static bool is_mild(const struct pmed_finding *finding)
+{
+	return finding->verdict == PME_HARMLESS || finding->verdict == PME_VERDICT_UNKNOWN;
+}
+
+/* The same of the findings of a device, or of those that are not @mild. */
+static int add_addresses(const struct pmed_device *device, bool mild, struct pme_range_list *ret)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < device->n_findings; i++)
-		if (device->findings[i].has_address)
+		if (device->findings[i].has_address && (mild || !is_mild(&device->findings[i])))
 			r = pme_range_list_add(ret, device->findings[i].address,
 					       device->findings[i].range.length);
 	return r;
@@ -111,7 +116,7 @@ static int addresses_away(const struct pmed_state *state, const char *region,
 		const char *of = pmed_device_region(device);
 
 		if (!device->list && of && strcmp(of, region) == 0 && r == 0)
-			r = add_addresses(device, ret);
+			r = add_addresses(device, true, ret);
 	}
 	pme_range_list_normalize(ret);
 	return r;
@@ -176,35 +181,29 @@ int pmed_mark_known(const struct pmed_state *state, struct pmed_device *device)
 
 /* --- devices that are gone, and others that have their bytes --- */
 
-static bool is_mild(const struct pmed_finding *finding)
+static bool all_present(const struct pmed_state *state)
 {
-	return finding->verdict == PME_HARMLESS || finding->verdict == PME_VERDICT_UNKNOWN;
-}
-
-static int add_lost(const struct pmed_device *device, struct pme_range_list *ret)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < device->n_findings; i++)
-		if (device->findings[i].has_address && !is_mild(&device->findings[i]))
-			r = pme_range_list_add(ret, device->findings[i].address,
-					       device->findings[i].range.length);
-	return r;
+	for (size_t i = 0; i < state->n_devices; i++)
+		if (!state->devices[i]->present)
+			return false;
+	return true;
 }
 
 int pmed_sites_read(const struct pmed_state *state, struct pmed_sites *ret)
 {
 	int r = 0;
 
+	if (all_present(state)) /* as nearly always: then nothing counts elsewhere */
+		return 0;
 	for (size_t i = 0; r == 0 && i < state->n_devices; i++) {
 		const struct pmed_device *device = state->devices[i];
 
 		if (!device->present)
-			r = add_lost(device, &ret->lost_away);
+			r = add_addresses(device, false, &ret->lost_away);
 		else if (pmed_text(device->about, "namespace"))
-			r = add_addresses(device, &ret->namespaces);
+			r = add_addresses(device, true, &ret->namespaces);
 		else
-			r = add_addresses(device, &ret->regions);
+			r = add_addresses(device, true, &ret->regions);
 	}
 	pme_range_list_normalize(&ret->lost_away);
 	pme_range_list_normalize(&ret->namespaces);

@@ -36,14 +36,6 @@ static struct json_object *counts_json(const struct pmed_sites *sites,
 	return object;
 }
 
-static void set_time(struct json_object *object, const char *key, int64_t time)
-{
-	if (time)
-		pme_json_owned_text(object, key, pme_time_text(time));
-	else
-		pme_json_set(object, key, NULL);
-}
-
 static struct json_object *device_json(const struct pmed_sites *sites, struct pmed_device *device)
 {
 	static const char *const shared[] = {"name",   "namespace", "mode",
@@ -61,7 +53,7 @@ static struct json_object *device_json(const struct pmed_sites *sites, struct pm
 	pme_json_number(object, "bad_bytes", bad);
 	pme_json_set(object, "findings", counts_json(sites, &device, 1));
 	pme_json_number(object, "files", device->files);
-	set_time(object, "last_scan", device->last_scan);
+	pme_json_time(object, "last_scan", device->last_scan);
 	pme_json_text(object, "coverage",
 		      !device->last_scan ? NULL
 		      : device->whole	 ? "complete"
@@ -79,7 +71,7 @@ static struct json_object *incident_json(const struct pmed_state *state,
 	pme_json_text(object, "cause", incident->cause);
 	pme_json_text(object, "device", device ? pmed_device_name(device) : NULL);
 	pme_json_text(object, "subject", incident->subject);
-	set_time(object, "opened", incident->opened);
+	pme_json_time(object, "opened", incident->opened);
 	pme_json_text(object, "severity",
 		      pme_event_severity_name((enum pme_event_severity)incident->severity));
 	return object;

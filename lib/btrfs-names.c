@@ -250,7 +250,7 @@ static int name_files(struct pme_crew *crew, void *arg)
 	struct asking *asking = arg;
 	_cleanup_(pme_names_done) struct pme_names mine = {0};
 	_cleanup_(naming_done) struct naming naming = {.view = asking->view};
-	int r = pme_crew_step(crew, 0), e;
+	int r = pme_crew_step(crew, 0);
 	size_t i;
 
 	while (r == 0 && (i = atomic_fetch_add(&asking->next, 1)) < asking->state->n_files) {
@@ -263,10 +263,7 @@ static int name_files(struct pme_crew *crew, void *arg)
 		if (r == 0)
 			r = pme_crew_step(crew, 1);
 	}
-	pthread_mutex_lock(&crew->lock);
-	e = pme_names_move(asking->names, &mine);
-	pthread_mutex_unlock(&crew->lock);
-	return e < 0 ? e : r;
+	return pme_names_join(crew, asking->names, &mine, r);
 }
 
 int pme_btrfs_names_find(const struct pme_btrfs_view *view, const struct pme_btrfs_state *state,

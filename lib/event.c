@@ -102,6 +102,14 @@ char *pme_time_text(int64_t us)
 	return pme_printf("%s.%06lldZ", date, (long long)(us % USEC));
 }
 
+void pme_json_time(struct json_object *object, const char *key, int64_t us)
+{
+	if (us)
+		pme_json_owned_text(object, key, pme_time_text(us));
+	else
+		pme_json_set(object, key, NULL);
+}
+
 /* ".123456Z", ".5Z" or "Z" */
 static int parse_fraction(const char *text, int64_t *ret)
 {

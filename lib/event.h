@@ -56,6 +56,8 @@ int64_t pme_event_next_id(int64_t last, int64_t now);
 /* Microseconds as RFC 3339 text in UTC, allocated, and back: 0 or -EINVAL. */
 char *pme_time_text(int64_t us);
 int pme_time_parse(const char *text, int64_t *ret);
+/* The same as a member; 0, there was none yet: null. */
+void pme_json_time(struct json_object *object, const char *key, int64_t us);
 
 /*
  * A time as people give it: RFC 3339 ("Z" or an offset), "2026-01-02", "2026-01-02 03:04[:05]"

@@ -52,6 +52,16 @@ int pme_names_move(struct pme_names *names, struct pme_names *from)
 	return r;
 }
 
+int pme_names_join(struct pme_crew *crew, struct pme_names *names, struct pme_names *from, int r)
+{
+	int e;
+
+	pthread_mutex_lock(&crew->lock);
+	e = pme_names_move(names, from);
+	pthread_mutex_unlock(&crew->lock);
+	return e < 0 ? e : r;
+}
+
 int pme_names_cut(struct pme_names *names)
 {
 	free(names->incomplete);

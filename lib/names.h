@@ -11,6 +11,7 @@
 #define PME_NAMES_H
 
 #include "claim.h"
+#include "crew.h"
 #include "fs.h"
 
 /* Directories nested deeper than this are not entered; the answer is then incomplete. */
@@ -36,6 +37,8 @@ int pme_names_cut(struct pme_names *names);
 int pme_names_add(struct pme_names *names, struct pme_file *file, char *path);
 /* Append all of @from, whose paths are taken: 0, -ENOMEM. */
 int pme_names_move(struct pme_names *names, struct pme_names *from);
+/* The same at the end of a thread of @crew, whose error is @r: that, or -ENOMEM. */
+int pme_names_join(struct pme_crew *crew, struct pme_names *names, struct pme_names *from, int r);
 
 /* How many names @file should have; of unknown mode (0) nobody knows. */
 uint32_t pme_names_wanted(const struct pme_file *file);

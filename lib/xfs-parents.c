@@ -298,7 +298,7 @@ static int name_files(struct pme_crew *crew, void *arg)
 		.root = asking->root,
 		.names = &mine,
 	};
-	int r = make_handle(&climb), e;
+	int r = make_handle(&climb);
 	size_t i;
 
 	if (r == 0)
@@ -308,10 +308,7 @@ static int name_files(struct pme_crew *crew, void *arg)
 		if (r == 0)
 			r = pme_crew_step(crew, 1);
 	}
-	pthread_mutex_lock(&crew->lock);
-	e = pme_names_move(asking->names, &mine);
-	pthread_mutex_unlock(&crew->lock);
-	return e < 0 ? e : r;
+	return pme_names_join(crew, asking->names, &mine, r);
 }
 
 int pme_xfs_parents_names(int fd, const struct pme_xfs_inode *root, struct pme_file **files,
