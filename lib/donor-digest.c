@@ -37,8 +37,12 @@ static int find(const struct pme_want *want, struct pme_log *log, struct pme_don
 
 static int holds(const struct pme_donor *donor, const struct pme_want *want)
 {
-	return fsync(want->fd) < 0 ? -errno
-				   : pme_saved_unchanged(pme_donor_saved_of(donor), want->fd);
+	const struct pme_saved *saved;
+	int r = pme_donor_saved_of(donor, want, &saved);
+
+	if (r == 0 && fsync(want->fd) < 0)
+		r = -errno;
+	return r < 0 ? r : pme_saved_unchanged(saved, want->fd);
 }
 
 const struct pme_donor_kind pme_donor_digest = {
@@ -46,5 +50,4 @@ const struct pme_donor_kind pme_donor_digest = {
 	.find = find,
 	.holds = holds,
 	.read = pme_donor_saved_read,
-	.done = pme_donor_saved_done,
 };

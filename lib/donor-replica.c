@@ -34,7 +34,10 @@ static int find(const struct pme_want *want, struct pme_log *log, struct pme_don
 
 static int holds(const struct pme_donor *donor, const struct pme_want *want)
 {
-	return pme_saved_shares(pme_donor_saved_of(donor), want->fd, want->range);
+	const struct pme_saved *saved;
+	int r = pme_donor_saved_of(donor, want, &saved);
+
+	return r < 0 ? r : pme_saved_shares(saved, want->fd, want->range);
 }
 
 const struct pme_donor_kind pme_donor_replica = {
@@ -42,5 +45,4 @@ const struct pme_donor_kind pme_donor_replica = {
 	.find = find,
 	.holds = holds,
 	.read = pme_donor_saved_read,
-	.done = pme_donor_saved_done,
 };

@@ -6,32 +6,53 @@
 
 #include <string.h>
 
-struct kept {
-	struct pme_saved_list list;
-	size_t chosen;
-};
+#include "saved-place.h"
+#include "vault.h"
 
-const struct pme_saved *pme_donor_saved_of(const struct pme_donor *donor)
+/*
+ * The versions of the file.  Those of a checkpoint are those of the file that it is of: it may have
+ * blocks still that this file has no more, and that others share.
+ */
+static int find_versions(const struct pme_want *want, struct pme_log *log,
+			 const struct pme_saved_list **ret)
 {
-	const struct kept *kept = donor->state;
+	const struct pme_file *file = want->file;
+	struct pme_file of = {.devno = file->devno};
+	const char *slash = file->vault == 1 + PME_VAULT_CHECKPOINTS && file->n_paths > 0
+				    ? strrchr(file->paths[0], '/')
+				    : NULL;
+	uint64_t version;
 
-	return &kept->list.items[kept->chosen];
+	if (slash &&
+	    pme_saved_checkpoint_parse(slash + 1, &of.inode, &of.generation, &version) == 0)
+		file = &of;
+	return pme_saved_cache_find(want->saved, want->os, want->root, want->fs->uuid, file, log,
+				    ret);
+}
+
+int pme_donor_saved_of(const struct pme_donor *donor, const struct pme_want *want,
+		       const struct pme_saved **ret)
+{
+	_cleanup_(pme_log_done) struct pme_log quiet = {0};
+	const struct pme_saved_list *list;
+	int r = find_versions(want, &quiet, &list);
+
+	for (size_t i = 0; r == 0 && i < list->count; i++) {
+		if (strcmp(list->items[i].replica, donor->path) != 0)
+			continue;
+		*ret = &list->items[i];
+		return 0;
+	}
+	return r < 0 ? r : -ENOENT;
 }
 
 int pme_donor_saved_read(const struct pme_donor *donor, const struct pme_want *want,
 			 uint64_t offset, size_t size, void *buf)
 {
-	(void)want;
-	return pme_saved_read(pme_donor_saved_of(donor), offset, size, buf);
-}
+	const struct pme_saved *saved;
+	int r = pme_donor_saved_of(donor, want, &saved);
 
-void pme_donor_saved_done(struct pme_donor *donor)
-{
-	struct kept *kept = donor->state;
-
-	if (kept)
-		pme_saved_done(&kept->list);
-	free(kept);
+	return r < 0 ? r : pme_saved_read(saved, offset, size, buf);
 }
 
 static char *read_error(int error)
@@ -102,18 +123,18 @@ static int publish(const struct pme_saved *saved, enum pme_proof proof, struct p
 int pme_donor_saved_find(const struct pme_want *want, enum pme_proof proof, pme_donor_proves proves,
 			 struct pme_log *log, struct pme_donor *ret, char **ret_reason)
 {
-	struct kept *kept = calloc(1, sizeof(*kept));
+	const struct pme_saved_list *list;
 	int r;
 
-	if (!kept)
-		return -ENOMEM;
-	ret->state = kept;
 	if (!want->fs->uuid)
 		return 0;
-	r = pme_saved_find(want->os, want->root, want->fs->uuid, want->file, log, &kept->list);
-	for (size_t i = 0; r == 0 && i < kept->list.count; i++) {
-		r = try_version(&kept->list.items[i], want, proves, ret_reason);
-		kept->chosen = i;
+	r = find_versions(want, log, &list);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < list->count; i++) {
+		r = try_version(&list->items[i], want, proves, ret_reason);
+		if (r != 0)
+			return r < 0 ? r : publish(&list->items[i], proof, ret);
 	}
-	return r > 0 ? publish(&kept->list.items[kept->chosen], proof, ret) : r;
+	return 0;
 }

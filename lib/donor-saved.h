@@ -19,11 +19,12 @@ typedef int (*pme_donor_proves)(const struct pme_saved *saved, const struct pme_
 /* As find() of a kind: the newest version for which @proves, and whose bytes are whole. */
 int pme_donor_saved_find(const struct pme_want *want, enum pme_proof proof, pme_donor_proves proves,
 			 struct pme_log *log, struct pme_donor *ret, char **ret_reason);
-/* The version of a donor that was found so. */
-const struct pme_saved *pme_donor_saved_of(const struct pme_donor *donor);
-/* As read() and done() of a kind. */
+/* The version of a donor that was found so: 0 and *@ret, until want->saved is asked again; -ENOENT:
+ * it is gone; -errno. */
+int pme_donor_saved_of(const struct pme_donor *donor, const struct pme_want *want,
+		       const struct pme_saved **ret);
+/* As read() of a kind. */
 int pme_donor_saved_read(const struct pme_donor *donor, const struct pme_want *want,
 			 uint64_t offset, size_t size, void *buf);
-void pme_donor_saved_done(struct pme_donor *donor);
 
 #endif

@@ -16,6 +16,7 @@
 #include <json-c/json.h>
 
 #include "fs.h"
+#include "saved-cache.h"
 
 enum pme_proof {
 	PME_PROOF_SHARED,     /* still the very extent of a checkpoint, whose replica is intact */
@@ -43,8 +44,9 @@ struct pme_want {
 	 * beside them.  NULL: nothing is read from media.
 	 */
 	const struct pme_range_list *bad;
-	const char *from; /* path that the user named (--from), or NULL */
-	bool proven_only; /* kinds that never have a proof are not asked */
+	const char *from;	       /* path that the user named (--from), or NULL */
+	struct pme_saved_cache *saved; /* versions of files that were kept */
+	bool proven_only;	       /* kinds that never have a proof are not asked */
 };
 
 struct pme_donor {

@@ -126,6 +126,7 @@ static int scan(const struct pme_os *os, const struct pme_repair_args *args,
 		.ranges = args->ranges,
 		.n_ranges = args->n_ranges,
 		.default_length = 1,
+		.without_donors = true,
 	};
 
 	if (named->count > 0)
@@ -164,7 +165,8 @@ static int plan_steps(const struct pme_os *os, const struct pme_repair_args *arg
 {
 	_cleanup_(pme_reach_close) struct pme_reach reach = {0};
 	_cleanup_(pme_repair_site_done) struct pme_repair_site site = {0};
-	struct pme_repair_budget budget = {.site = &site};
+	_cleanup_(pme_repair_openeds_done) struct pme_repair_openeds opened = {.count = 0};
+	struct pme_repair_budget budget = {.site = &site, .opened = &opened};
 	size_t first = plan->n_steps;
 	int error = pme_reach_open(os, &fs->fs, &reach);
 	int r = pme_repair_site_look(&fs->fs, &reach, error, &site);
@@ -220,6 +222,7 @@ void pme_repair_plan_done(struct pme_repair_plan *plan)
 	free(plan->steps);
 	pme_rewrites_done(&plan->rewrites);
 	free(plan->named.items);
+	pme_saved_cache_done(&plan->saved);
 	pme_scan_done(&plan->scan);
 	*plan = (struct pme_repair_plan){0};
 }

@@ -7,10 +7,38 @@
 
 #include "repair-check.h"
 
-/* Bytes that steps have taken of the free ones of one filesystem. */
+/* A file that steps have as a target, open while they are planned. */
+struct pme_repair_opened {
+	const struct pme_file *file; /* borrowed from the scan */
+	struct pme_repair_access access;
+	int error;     /* of opening it, or 0 */
+	bool checked;  /* @refusal is known */
+	char *refusal; /* why no step of it can be done, or NULL */
+	bool flushed;
+	int flush_error;
+};
+
+/* Those that were asked for last, of one filesystem. */
+#define PME_REPAIR_OPENED_MAX 64
+struct pme_repair_openeds {
+	struct pme_repair_opened *items[PME_REPAIR_OPENED_MAX];
+	size_t count, next; /* the next one to be replaced */
+};
+void pme_repair_openeds_done(struct pme_repair_openeds *openeds);
+/*
+ * The file of @target, what is wanted of it being that of @step: 0 and *@ret, with the error of
+ * opening it, until the next call; -ENOMEM.
+ */
+int pme_repair_open(struct pme_repair_openeds *openeds, const struct pme_os *os,
+		    const struct pme_repair_args *args, struct pme_repair_plan *plan,
+		    const struct pme_repair_step *step, const struct pme_repair_target *target,
+		    struct pme_repair_opened **ret);
+
+/* What the planning of steps of one filesystem has in common. */
 struct pme_repair_budget {
 	const struct pme_repair_site *site;
-	uint64_t used;
+	struct pme_repair_openeds *opened;
+	uint64_t used; /* of the free bytes */
 };
 
 /* Is @file among them? */

@@ -104,22 +104,31 @@ static bool has_proof(const struct pme_repair_step *step)
 }
 
 /* What is written but not on the media yet must be there, or be known not to get there. */
-static int ask_donors(struct planning *p, size_t target, struct pme_repair_access *access)
+static int flush(struct pme_repair_opened *opened)
 {
+	if (!opened->flushed)
+		opened->flush_error = fsync(opened->access.fd) < 0 ? -errno : 0;
+	opened->flushed = true;
+	return opened->flush_error;
+}
+
+static int ask_donors(struct planning *p, size_t target, struct pme_repair_opened *opened)
+{
+	struct pme_want *want = &opened->access.want;
 	struct pme_donor donor = {0};
 	char *reason = NULL;
-	int r;
+	int r = flush(opened);
 
-	if (fsync(access->fd) < 0) {
+	if (r < 0) {
 		reason = pme_printf("what was written to it last cannot be brought to the media "
 				    "(%s)",
-				    strerror(errno));
+				    strerror(-r));
 		return reason ? add_reason(p->step, reason) : -ENOMEM;
 	}
 	/* it has the bytes of the file that was named with it: a sharer may have them elsewhere */
-	if (!pme_repair_names(&p->plan->named, access->want.file))
-		access->want.from = NULL;
-	r = pme_donor_find(&access->want, p->log, &donor, &reason);
+	if (!pme_repair_names(&p->plan->named, want->file))
+		want->from = NULL;
+	r = pme_donor_find(want, p->log, &donor, &reason);
 	if (r < 0)
 		return r;
 	r = add_reason(p->step, reason);
@@ -129,21 +138,39 @@ static int ask_donors(struct planning *p, size_t target, struct pme_repair_acces
 
 /* ---- targets ---- */
 
+/* What does not differ from step to step: once for each file. */
+static int check_file(struct planning *p, const struct pme_repair_target *target,
+		      struct pme_repair_opened *opened)
+{
+	int r = opened->checked ? 0
+				: pme_repair_target_check(
+					  p->plan->scan.topo, p->budget->site, target,
+					  opened->error < 0 ? opened->error : opened->access.fd,
+					  &opened->refusal);
+
+	opened->checked = r == 0;
+	return r;
+}
+
 static int look_at_target(struct planning *p, size_t t)
 {
 	struct pme_repair_target *target = &p->step->targets[t];
-	_cleanup_(pme_repair_access_close) struct pme_repair_access access = {.fd = -1};
-	int error = pme_repair_access_open(p->os, p->args, p->plan, p->step, target,
-					   O_RDONLY | O_NOATIME, &access);
-	int r = pme_repair_target_check(p->plan->scan.topo, p->budget->site, target,
-					error < 0 ? error : access.fd, &target->refusal);
+	struct pme_repair_opened *opened;
+	int r = pme_repair_open(p->budget->opened, p->os, p->args, p->plan, p->step, target,
+				&opened);
 
+	if (r == 0)
+		r = check_file(p, target, opened);
+	if (r == 0 && opened->refusal) {
+		target->refusal = strdup(opened->refusal);
+		r = target->refusal ? 0 : -ENOMEM;
+	}
 	if (r == 0 && !target->refusal && target->how == PME_HOW_PLACE)
-		r = pme_repair_place_check(&p->plan->scan.stack, p->step, target, access.fd,
+		r = pme_repair_place_check(&p->plan->scan.stack, p->step, target, opened->access.fd,
 					   &target->refusal);
-	if (r < 0 || error < 0 || has_proof(p->step))
+	if (r < 0 || opened->error < 0 || has_proof(p->step))
 		return r;
-	return ask_donors(p, t, &access);
+	return ask_donors(p, t, opened);
 }
 
 static int look_at_targets(struct planning *p)

@@ -81,6 +81,7 @@ struct pme_repair_plan {
 	struct pme_repair_step *steps;
 	size_t n_steps, alloc_steps;
 	struct pme_rewrites rewrites; /* what layers write anew themselves */
+	struct pme_saved_cache saved; /* versions that donors are of */
 };
 
 /*
@@ -106,6 +107,9 @@ int pme_repair_access_open(const struct pme_os *os, const struct pme_repair_args
 			   const struct pme_repair_target *target, int flags,
 			   struct pme_repair_access *ret);
 void pme_repair_access_close(struct pme_repair_access *access);
+/* What is wanted of it for another step of the same file, as its target @target. */
+void pme_repair_access_aim(struct pme_repair_access *access, const struct pme_repair_step *step,
+			   const struct pme_repair_target *target);
 
 struct pme_repair_journal;
 

@@ -185,6 +185,12 @@ static bool is_of_file(const struct search *s, const struct pme_manifest *m)
 	       strcmp(m->fs_uuid, s->fs_uuid) == 0 && strcmp(m->protection, s->protection->id) == 0;
 }
 
+/* Not of one version: of all. */
+static bool is_shortage(int r)
+{
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE;
+}
+
 static int add_version(const struct search *s, int object, uint64_t version)
 {
 	_cleanup_free_ char *path =
@@ -195,7 +201,7 @@ static int add_version(const struct search *s, int object, uint64_t version)
 	const char *why;
 	int r = path ? pme_saved_load(object, version, s->checkpoints, &saved, &why) : -ENOMEM;
 
-	if (r == -ENOMEM)
+	if (is_shortage(r))
 		return r;
 	if (r < 0) {
 		pme_log_add(s->log, PME_INFO, path, "this kept version is not used: %s", why);
@@ -228,7 +234,7 @@ static int search_object(const struct search *s, int object)
 	return r;
 }
 
-/* In one protection: 0 or -ENOMEM. */
+/* In one protection: 0 or what is_shortage(). */
 static int search_protection(struct search *s, const struct pme_os *os, int root)
 {
 	_cleanup_close_ int replica = pme_saved_replica(os, s->protection, false);
@@ -242,11 +248,11 @@ static int search_protection(struct search *s, const struct pme_os *os, int root
 	if (object == -ENOENT && replica >= 0)
 		return 0; /* it is not under this protection */
 	r = object < 0 ? object : search_object(s, object);
-	if (r < 0 && r != -ENOMEM)
+	if (r < 0 && !is_shortage(r))
 		pme_log_add(s->log, PME_INFO, s->protection->replica,
 			    "what is kept there of %s cannot be used: %s", s->protection->path,
 			    strerror(-r));
-	return r == -ENOMEM ? r : 0;
+	return is_shortage(r) ? r : 0;
 }
 
 static int compare_age(const void *a, const void *b)
@@ -263,7 +269,7 @@ int pme_saved_find(const struct pme_os *os, int root, const char *fs_uuid,
 	_cleanup_free_ char *name = pme_saved_object_name(file->inode, file->generation);
 	int r = name ? pme_protections_load(os, log, &protections) : -ENOMEM;
 
-	if (r < 0 && r != -ENOMEM) {
+	if (r < 0 && !is_shortage(r)) {
 		pme_log_add(log, PME_INFO, PME_PROTECT_DIR, "cannot read what is protected: %s",
 			    strerror(-r));
 		return 0;

@@ -50,7 +50,7 @@ struct pme_saved_list {
 /*
  * All whole versions of @file (by filesystem, inode and generation, never by name), whose
  * filesystem has the UUID @fs_uuid and the root directory @root.  What is damaged or missing is
- * said in @log (info) and left out.  0, -ENOMEM.
+ * said in @log (info) and left out.  0; -ENOMEM, -EMFILE, -ENFILE: then nothing is known.
  */
 int pme_saved_find(const struct pme_os *os, int root, const char *fs_uuid,
 		   const struct pme_file *file, struct pme_log *log, struct pme_saved_list *ret);

@@ -14,6 +14,7 @@
 #include "donor-reach.h"
 #include "donor.h"
 #include "saved-conf.h"
+#include "vault.h"
 
 #define PIECE (1U << 20) /* bytes of a file that are asked about at once */
 #define CLAIMS_MAX 4096	 /* more claims of one filesystem are not asked about */
@@ -25,6 +26,9 @@ struct asking {
 	uint64_t block;
 	struct pme_log *log;
 	size_t asked;
+	struct pme_saved_cache saved;
+	const struct pme_file *open; /* the file of @fd, flushed; or NULL */
+	int fd;
 };
 
 /* Is anything under protection?  1, 0, -ENOMEM. */
@@ -37,6 +41,7 @@ static int is_any(const struct pme_os *os)
 	return r == -ENOMEM ? r : protections.count > 0;
 }
 
+/* Can it be lost, and has it no donor yet? */
 static bool is_eligible(const struct asking *a, const struct pme_claim *claim)
 {
 	return claim->fs == &a->fs->fs && claim->kind == PME_OWNER_FILE_DATA &&
@@ -68,8 +73,38 @@ static void give(struct asking *a, const struct pme_claim *from, struct json_obj
 	}
 }
 
+/*
+ * A checkpoint with the blocks of a file that has no donor: that is another one than it is of, or
+ * that one has come to share them anew.
+ */
+static bool is_useful_checkpoint(struct asking *a, const struct pme_claim *claim)
+{
+	struct pme_range whole = place_of(claim);
+
+	if (claim->fs != &a->fs->fs || !claim->file || !claim->has_file_start ||
+	    claim->certainty != PME_EXACT || claim->file->vault != 1 + PME_VAULT_CHECKPOINTS)
+		return false;
+	for (size_t i = 0; i < a->scan->findings.count; i++) {
+		struct pme_finding *finding = &a->scan->findings.items[i];
+
+		for (size_t c = 0; c < finding->n_claims; c++) {
+			struct pme_range place = place_of(&finding->claims[c]);
+
+			if (is_eligible(a, &finding->claims[c]) && place.start >= whole.start &&
+			    pme_range_end(place) <= pme_range_end(whole))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool is_asked(struct asking *a, const struct pme_claim *claim)
+{
+	return is_eligible(a, claim) || is_useful_checkpoint(a, claim);
+}
+
 /* Whole blocks around the bytes of @claim. */
-static struct pme_want want_of(const struct asking *a, const struct pme_claim *claim, int fd)
+static struct pme_want want_of(struct asking *a, const struct pme_claim *claim)
 {
 	uint64_t before = claim->file_start % a->block;
 	uint64_t length = (before + claim->length + a->block - 1) / a->block * a->block;
@@ -80,10 +115,11 @@ static struct pme_want want_of(const struct asking *a, const struct pme_claim *c
 		.stack = &a->scan->stack,
 		.fs = &a->fs->fs,
 		.root = a->reach.root,
-		.fd = fd,
+		.fd = a->fd,
 		.file = claim->file,
 		.range = {claim->file_start - before, length},
 		.device_start = place_of(claim).start - before,
+		.saved = &a->saved,
 		.proven_only = true,
 	};
 }
@@ -109,17 +145,29 @@ static int find(struct asking *a, const struct pme_want *whole, struct json_obje
 	return 1;
 }
 
+/* Only what is on the media counts.  The file stays open: the next piece is often of it, too. */
+static bool open_file(struct asking *a, const struct pme_file *file)
+{
+	if (a->open == file)
+		return true;
+	pme_close_fd(&a->fd);
+	a->open = NULL;
+	a->fd = pme_reach_file(&a->reach, &a->fs->fs, file, O_RDONLY | O_NOATIME);
+	if (a->fd < 0 || fsync(a->fd) < 0)
+		return false;
+	a->open = file;
+	return true;
+}
+
 static int ask(struct asking *a, struct pme_claim *claim)
 {
 	struct json_object *donor = NULL;
-	_cleanup_close_ int fd =
-		pme_reach_file(&a->reach, &a->fs->fs, claim->file, O_RDONLY | O_NOATIME);
-	struct pme_want want = want_of(a, claim, fd);
+	struct pme_want want;
 	int r;
 
-	/* only what is on the media counts */
-	if (fd < 0 || fsync(fd) < 0)
+	if (!open_file(a, claim->file))
 		return 0;
+	want = want_of(a, claim);
 	r = find(a, &want, &donor);
 	if (r > 0)
 		give(a, claim, donor);
@@ -146,7 +194,7 @@ static int ask_all(struct asking *a)
 		struct pme_finding *finding = &a->scan->findings.items[i];
 
 		for (size_t c = 0; r == 0 && c < finding->n_claims; c++) {
-			if (!is_eligible(a, &finding->claims[c]))
+			if (!is_asked(a, &finding->claims[c]))
 				continue;
 			r = pme_progress_at(a->log->progress, a->asked);
 			if (r == 0 && ++a->asked <= CLAIMS_MAX)
@@ -164,7 +212,7 @@ static int ask_all(struct asking *a)
 /* Without a way in nothing is known to be recoverable, which is what the verdicts say, too. */
 static int ask_fs(struct pme_scan *scan, const struct pme_reached_fs *fs, struct pme_log *log)
 {
-	struct asking a = {.scan = scan, .fs = fs, .log = log};
+	struct asking a = {.scan = scan, .fs = fs, .log = log, .fd = -1};
 	struct statvfs vfs;
 	int r = pme_reach_open(scan->topo->os, &fs->fs, &a.reach);
 
@@ -173,6 +221,8 @@ static int ask_fs(struct pme_scan *scan, const struct pme_reached_fs *fs, struct
 		a.block = vfs.f_bsize;
 		r = ask_all(&a);
 	}
+	pme_close_fd(&a.fd);
+	pme_saved_cache_done(&a.saved);
 	pme_reach_close(&a.reach);
 	if (r == -ETIME)
 		pme_log_incomplete(log, pme_fs_subject(&fs->fs),

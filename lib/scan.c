@@ -281,7 +281,8 @@ static int climb_all(struct pme_scan *scan, struct pme_tops *tops, size_t *ends)
 }
 
 /* @has_every: the kernel's list of every disk is what was asked about. */
-static int make_findings(struct pme_scan *scan, bool has_every, struct pme_log *log)
+static int make_findings(struct pme_scan *scan, const struct pme_scan_args *args, bool has_every,
+			 struct pme_log *log)
 {
 	_cleanup_(pme_tops_done) struct pme_tops tops = {0};
 	_cleanup_free_ size_t *ends = calloc(scan->bads.count + 1, sizeof(*ends));
@@ -300,7 +301,7 @@ static int make_findings(struct pme_scan *scan, bool has_every, struct pme_log *
 		r = pme_scan_uses(scan, log);
 	for (size_t i = 0; r == 0 && i < scan->bads.count; i++)
 		r = add_finding(scan, &scan->bads.items[i], &tops, i ? ends[i - 1] : 0, ends[i]);
-	if (r == 0)
+	if (r == 0 && !args->without_donors)
 		r = pme_scan_donors(scan, log);
 	if (r < 0)
 		return r;
@@ -346,7 +347,7 @@ int pme_scan_snapshot(const struct pme_scan_args *args, struct pme_log *log, str
 	if (r == 0)
 		r = pme_bads_merge(&scan->bads);
 	if (r == 0 && !args->only_kernel_lists)
-		r = make_findings(scan, !by_user && args->n_selectors == 0, log);
+		r = make_findings(scan, args, !by_user && args->n_selectors == 0, log);
 	if (r < 0 && !log->failed)
 		pme_log_add(log, PME_ERROR, "scan", "cannot go on: %s", strerror(-r));
 	return r;

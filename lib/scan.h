@@ -21,6 +21,7 @@ struct pme_scan_args {
 	uint64_t block_size;	 /* of lists with one number per line */
 	uint64_t default_length; /* of a range without +LEN */
 	bool only_kernel_lists;	 /* stop before the climb: for list */
+	bool without_donors;	 /* of those who look for them themselves */
 };
 
 struct pme_scan {

@@ -13,6 +13,7 @@
 #include "kept.h"
 #include "random.h"
 #include "saved-conf.h"
+#include "vault.h"
 
 #define BLOCK 4096
 #define SIZE (3 * BLOCK + 100)
@@ -37,6 +38,7 @@ struct world {
 	struct pme_sample sample;
 	unsigned char truth[SIZE];
 	struct answer answer;
+	struct pme_saved_cache saved;
 };
 
 static int setup(void **state)
@@ -56,6 +58,7 @@ static int setup(void **state)
 		.fd = pme_os_open(&w->tree.os, "srv/file", O_RDWR),
 		.file = &w->file,
 		.range = {BLOCK, 3 * BLOCK},
+		.saved = &w->saved,
 	};
 	assert_true(w->want.fd >= 0 && w->want.root >= 0);
 	for (size_t i = 0; i < SIZE; i++)
@@ -73,6 +76,7 @@ static int teardown(void **state)
 	struct world *w = *state;
 
 	answer_forget(&w->answer);
+	pme_saved_cache_done(&w->saved);
 	close(w->want.fd);
 	close(w->want.root);
 	tree_done(&w->tree);
@@ -91,8 +95,10 @@ static struct kept version(const struct world *w, uint64_t number, int64_t taken
 
 static int find(struct world *w, const struct pme_donor_kind *kind)
 {
-	int r = answer_ask(&w->answer, kind, &w->want, &w->tree.log);
+	int r;
 
+	pme_saved_cache_done(&w->saved); /* tests change what is kept */
+	r = answer_ask(&w->answer, kind, &w->want, &w->tree.log);
 	assert_int_equal(w->tree.log.count, 0);
 	return r;
 }
@@ -105,6 +111,14 @@ static void expect_none(struct world *w, const struct pme_donor_kind *kind, cons
 		fail_msg("said: %s", w->answer.reason);
 }
 
+static uint64_t generation_of(const struct world *w)
+{
+	const struct pme_saved *saved;
+
+	assert_int_equal(pme_donor_saved_of(&w->answer.donor, &w->want, &saved), 0);
+	return saved->generation;
+}
+
 /* Found, and it has the bytes. */
 static void expect_version(struct world *w, const struct pme_donor_kind *kind, uint64_t number)
 {
@@ -114,7 +128,7 @@ static void expect_version(struct world *w, const struct pme_donor_kind *kind, u
 
 	assert_int_equal(find(w, kind), 1);
 	assert_string_equal(w->answer.donor.detail, detail);
-	assert_int_equal(pme_donor_saved_of(&w->answer.donor)->generation, number);
+	assert_int_equal(generation_of(w), number);
 	assert_int_equal(kind->read(&w->answer.donor, &w->want, BLOCK, sizeof(buf), buf), 0);
 	assert_memory_equal(buf, w->truth + BLOCK, sizeof(buf));
 }
@@ -219,7 +233,7 @@ static void a_damaged_version_hides_no_older_one(void **state)
 	expect_none(w, &pme_donor_digest, "generation 1 in ");
 	w->want.range = (struct pme_range){2 * BLOCK, BLOCK};
 	assert_int_equal(find(w, &pme_donor_digest), 1);
-	assert_int_equal(pme_donor_saved_of(&w->answer.donor)->generation, 2);
+	assert_int_equal(generation_of(w), 2);
 }
 
 /* ---- checkpoints ---- */
@@ -266,6 +280,32 @@ static void shared_blocks_are_proof(void **state)
 	expect_none(w, &pme_donor_replica, "damaged there");
 }
 
+/* The checkpoint is the target: a clone has its blocks, the file that it is of has others by now.
+ */
+static void a_checkpoint_has_the_versions_of_its_file(void **state)
+{
+	struct world *w = *state;
+	struct kept kept = version(w, 1, 10);
+	char path[128];
+	char *paths[] = {path};
+
+	kept.has_checkpoint = true;
+	kept_make(&w->tree, &kept);
+	make_checkpoint(w, &kept);
+	snprintf(path, sizeof(path), "/srv/.pmemctl/checkpoints/x/%016llx-%08x-%016x-%016x",
+		 (unsigned long long)w->file.inode, KEPT_GENERATION, 1, 0x77);
+	w->file.inode++;
+	w->file.paths = paths;
+	w->file.n_paths = 1;
+	shares = 1;
+	expect_none(w, &pme_donor_replica, "no checkpoint of this file with a replica");
+	w->file.vault = 1 + PME_VAULT_CHECKPOINTS;
+	expect_version(w, &pme_donor_replica, 1);
+	assert_int_equal(w->answer.donor.proof, PME_PROOF_SHARED);
+	path[sizeof("/srv/.pmemctl/checkpoints/x/")] = 'x'; /* no name of a checkpoint */
+	expect_none(w, &pme_donor_replica, "no checkpoint of this file with a replica");
+}
+
 /* Its sample proves nothing, and nobody says that the file changed: it did not. */
 static void a_checkpoint_that_is_gone_proves_nothing(void **state)
 {
@@ -302,9 +342,13 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(nothing_was_kept),		  CASE(an_unchanged_file_is_proof),
-		CASE(any_difference_is_a_change), CASE(a_damaged_version_hides_no_older_one),
-		CASE(shared_blocks_are_proof),	  CASE(a_checkpoint_that_is_gone_proves_nothing),
+		CASE(nothing_was_kept),
+		CASE(an_unchanged_file_is_proof),
+		CASE(any_difference_is_a_change),
+		CASE(a_damaged_version_hides_no_older_one),
+		CASE(shared_blocks_are_proof),
+		CASE(a_checkpoint_has_the_versions_of_its_file),
+		CASE(a_checkpoint_that_is_gone_proves_nothing),
 		CASE(a_replica_may_end_before),
 	};
 
