@@ -8,6 +8,8 @@
 #include "quarantine-list.h"
 #include "text.h"
 
+#define LINES_MAX 8 /* about one file in quarantine */
+
 static void empty_quarantine(struct json_object *doc)
 {
 	const struct pme_quarantines none = {0};
@@ -134,6 +136,19 @@ static void source_text(struct json_object *source)
 	printf(" at byte %llu\n", (unsigned long long)pme_json_get_number(range, "start"));
 }
 
+/* The first of them, or with -v all. */
+static void each_text(const struct cli *cli, struct json_object *array, const char *what,
+		      void (*text)(struct json_object *item))
+{
+	size_t count = pme_json_count(array);
+	size_t shown = cli->verbose || count <= LINES_MAX + 1 ? count : LINES_MAX;
+
+	for (size_t i = 0; i < shown; i++)
+		text(pme_json_at(array, i));
+	if (shown < count)
+		printf("        and %zu more %s (-v shows all)\n", count - shown, what);
+}
+
 static void release_text(struct json_object *release)
 {
 	if (!release)
@@ -167,10 +182,8 @@ static void file_text(const struct cli *cli, struct json_object *file)
 		text_name(reason);
 		printf("\n");
 	}
-	for (size_t i = 0; i < pme_json_count(sources); i++)
-		source_text(pme_json_at(sources, i));
-	for (size_t i = 0; i < pme_json_count(pieces); i++)
-		piece_text(pme_json_at(pieces, i));
+	each_text(cli, sources, "pieces of files", source_text);
+	each_text(cli, pieces, "pieces of the device", piece_text);
 	release_text(pme_json_get(file, "release"));
 }
 

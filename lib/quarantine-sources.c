@@ -11,13 +11,10 @@
 #include "quarantine-list.h"
 #include "store-private.h"
 
-#define SOURCES_MAX 4096 /* of one repair; those that are made have less */
+#define SOURCES_MAX 4096 /* of one repair: more are left out */
 
-/* A number that must be there. */
-static bool take_number(struct json_object *object, const char *key, uint64_t *ret)
+static bool to_number(struct json_object *value, uint64_t *ret)
 {
-	struct json_object *value = pme_json_get(object, key);
-
 	if (!json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 0)
 		return false;
 	*ret = json_object_get_uint64(value);
@@ -32,42 +29,59 @@ static bool is_base64(const char *text)
 	return *text && pme_base64_parse(text, strlen(text), &bytes, &len) == 0;
 }
 
-/* One file of the repair, or NULL when it makes no sense. */
-static struct json_object *source_json(struct json_object *target, uint64_t length)
+/* The bytes of one file that @starts says of @parts, those that follow each other as one. */
+static int add_ranges(struct json_object *starts, struct json_object *parts,
+		      struct pme_range_list *ret)
 {
+	int r = pme_json_count(starts) == pme_json_count(parts) ? 0 : -EINVAL;
+
+	for (size_t p = 0; r == 0 && p < pme_json_count(parts); p++) {
+		struct json_object *range = pme_json_get(pme_json_at(parts, p), "range");
+		uint64_t start, length, end;
+
+		if (!to_number(pme_json_at(starts, p), &start) ||
+		    !to_number(pme_json_get(range, "length"), &length) || length == 0 ||
+		    pme_add(start, length, &end) < 0 || end > INT64_MAX)
+			return -EINVAL;
+		r = pme_range_list_add(ret, start, length);
+	}
+	pme_range_list_normalize(ret);
+	return r;
+}
+
+/* The bytes of one file of the repair; nothing when it makes no sense. */
+static void add_sources(struct json_object *target, struct json_object *parts,
+			struct json_object *array)
+{
+	_cleanup_(pme_range_list_done) struct pme_range_list ranges = {0};
 	struct json_object *path = pme_json_get(target, "path"), *object;
 	const char *text = pme_json_get_text(path, "path"), *raw = pme_json_get_text(path, "raw");
-	uint64_t inode, start, end;
+	uint64_t inode;
 
-	if (!*text || !take_number(target, "inode", &inode) ||
-	    !take_number(target, "start", &start) || pme_add(start, length, &end) < 0 ||
-	    end > INT64_MAX)
-		return NULL;
-	object = pme_json_object();
-	pme_json_set(object, "path", pme_json_lossy(text));
-	pme_json_text(object, "raw", is_base64(raw) ? raw : NULL);
-	pme_json_number(object, "inode", inode);
-	pme_json_range(object, "range", (struct pme_range){start, length});
-	return object;
+	if (!*text || !to_number(pme_json_get(target, "inode"), &inode) ||
+	    add_ranges(pme_json_get(target, "starts"), parts, &ranges) < 0)
+		return;
+	for (size_t i = 0; i < ranges.count && pme_json_count(array) < SOURCES_MAX; i++) {
+		object = pme_json_object();
+		pme_json_set(object, "path", pme_json_lossy(text));
+		pme_json_text(object, "raw", is_base64(raw) ? raw : NULL);
+		pme_json_number(object, "inode", inode);
+		pme_json_range(object, "range", ranges.items[i]);
+		pme_json_append(array, object);
+	}
 }
 
 struct json_object *pme_parked_sources(struct json_object *about, const char *fs_uuid)
 {
 	struct json_object *targets = pme_json_get(about, "targets"), *array;
+	struct json_object *parts = pme_json_get(about, "parts");
 	const char *uuid = pme_json_get_text(pme_json_get(about, "filesystem"), "uuid");
-	uint64_t length;
 
-	if (!fs_uuid || strcmp(uuid, fs_uuid) != 0 || pme_json_count(targets) == 0 ||
-	    pme_json_count(targets) > SOURCES_MAX ||
-	    !take_number(pme_json_get(about, "range"), "length", &length) || length == 0)
+	if (!fs_uuid || strcmp(uuid, fs_uuid) != 0 || pme_json_count(parts) == 0)
 		return NULL;
 	array = pme_json_array();
-	for (size_t i = 0; i < pme_json_count(targets); i++) {
-		struct json_object *source = source_json(pme_json_at(targets, i), length);
-
-		if (source)
-			pme_json_append(array, source);
-	}
+	for (size_t i = 0; i < pme_json_count(targets); i++)
+		add_sources(pme_json_at(targets, i), parts, array);
 	if (pme_json_count(array) > 0)
 		return array;
 	json_object_put(array);

@@ -31,6 +31,7 @@ struct commit_range {
 static_assert(sizeof(struct commit_range) == 88, "as the kernel has it");
 #define START_COMMIT _IOR('X', 130, struct commit_range)
 #define COMMIT_RANGE _IOW('X', 131, struct commit_range)
+#define FILE1_WRITTEN (1ULL << 3) /* XFS_EXCHANGE_RANGE_FILE1_WRITTEN */
 
 /* 1, 0 for what is no XFS, -errno. */
 static int geometry(int fd, struct xfs_fsop_geom *ret)
@@ -118,6 +119,7 @@ int pme_remap_commit(const struct pme_remap *remap, const struct pme_freshness *
 		.file1_offset = remap->from_offset,
 		.file2_offset = remap->to_offset,
 		.length = remap->length,
+		.flags = remap->written ? FILE1_WRITTEN : 0,
 	};
 
 	memcpy(arg.file2_freshness, fresh->opaque, sizeof(fresh->opaque));
@@ -225,10 +227,10 @@ int pme_remap_read(int fd, void *buf, size_t size, uint64_t offset)
 
 	if (!bounce)
 		return -ENOMEM;
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_DIRECT) < 0)
+	if (flags < 0 || (!(flags & O_DIRECT) && fcntl(fd, F_SETFL, flags | O_DIRECT) < 0))
 		return -errno;
 	r = read_pages(fd, bounce, size, offset);
-	if (fcntl(fd, F_SETFL, flags) < 0 && r == 0)
+	if (!(flags & O_DIRECT) && fcntl(fd, F_SETFL, flags) < 0 && r == 0)
 		r = -errno;
 	if (r == 0)
 		memcpy(buf, bounce, size);

@@ -25,6 +25,7 @@ int pme_remap_has_clone(int fd);
 struct pme_remap {
 	int from, to; /* both open for reading and writing */
 	uint64_t from_offset, to_offset, length;
+	bool written; /* pme_remap_commit(): only where @from has data, holes are left out */
 };
 
 /* FICLONERANGE: 0 or -errno; no data is read.  Not synced. */

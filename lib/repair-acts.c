@@ -20,10 +20,15 @@ struct act {
 	int (*run)(struct pme_work *work);
 };
 
-/* With one file its own new blocks are exchanged: it does not become a sharer by its repair. */
+/*
+ * With one file its own new blocks are exchanged: it does not become a sharer by its repair;
+ * several parts are put apart by sharing them for a while.
+ */
 static int stage_if_shared(struct pme_work *work)
 {
-	return work->n_targets > 1 || work->how == PME_HOW_CLONE ? pme_work_stage_good(work) : 0;
+	return work->n_targets > 1 || work->n_parts > 1 || work->how == PME_HOW_CLONE
+		       ? pme_work_stage_good(work)
+		       : 0;
 }
 
 static const struct act commit_first[] = {

@@ -48,7 +48,7 @@ static enum page_fate look_at_page(const struct pme_work *work, uint64_t at, siz
 
 	if (pme_work_place_same(work, at, page) <= 0)
 		return PAGE_OTHERS; /* it has other blocks: no byte of ours */
-	if (pme_remap_read(t->fd, buf, length, t->start + at) < 0)
+	if (pme_remap_read(t->fd, buf, length, t->starts[0] + at) < 0)
 		return PAGE_ERROR;
 	if (memcmp(buf, work->good + at, length) == 0)
 		return PAGE_RIGHT;
@@ -74,8 +74,8 @@ static int look_at_changed(struct pme_work *work, bool same_boot)
 				"%llu on it has other bytes than %s/%s/%lld/good of its "
 				"filesystem, its own or what a power cut left; compare them, and "
 				"put a right copy in the place of the file (cp -a, mv)",
-				t->path, (unsigned long long)(t->start + at), ".pmemctl", "staging",
-				(long long)work->id);
+				t->path, (unsigned long long)(t->starts[0] + at), ".pmemctl",
+				"staging", (long long)work->id);
 		right += fate == PAGE_RIGHT;
 	}
 	return right == pages;
@@ -106,7 +106,7 @@ static int go_on(struct pme_work *work)
 	if (r < 0)
 		return r;
 	if (pme_work_before_same(&work->before, &now) &&
-	    pme_work_place_same(work, 0, work->device.length) > 0) {
+	    pme_work_place_same(work, 0, work->parts[0].device.length) > 0) {
 		r = write_again(work);
 		return r == 0 ? 1 : is_harmless(work) ? 0 : r;
 	}

@@ -49,7 +49,7 @@ static int open_device(struct placing *p)
 	p->page = (size_t)sysconf(_SC_PAGESIZE);
 	p->unit = (size_t)unit;
 	if (r == 0 && (unit < (int)PME_SECTOR || p->page % p->unit != 0 ||
-		       work->device.length % p->page != 0))
+		       work->parts[0].device.length % p->page != 0))
 		r = -EINVAL;
 	if (r < 0)
 		return pme_work_fail(work, r, "%s: cannot be opened for writing: %s", name,
@@ -86,7 +86,7 @@ static void mend(struct placing *p, uint64_t place)
 static int write_page(struct placing *p, uint64_t at)
 {
 	struct pme_work *work = p->work;
-	uint64_t place = work->device.start + at;
+	uint64_t place = work->parts[0].device.start + at;
 	int r;
 
 	memcpy(p->good, work->good + at, p->page);
@@ -118,7 +118,7 @@ int pme_work_place_write(struct pme_work *work)
 		.work = work, .t = &work->targets[0], .device = -1};
 	int r = open_device(&p);
 
-	for (uint64_t at = 0; r == 0 && at < work->device.length; at += p.page)
+	for (uint64_t at = 0; r == 0 && at < work->parts[0].device.length; at += p.page)
 		r = write_page(&p, at);
 	if (r < 0)
 		return r;
@@ -152,23 +152,25 @@ static int check_bytes(struct pme_work *work)
 {
 	const struct pme_work_target *t = &work->targets[0];
 	_cleanup_close_ int device = pme_media_open(work->topo, work->fs->dev);
-	_cleanup_free_ unsigned char *now = malloc(work->device.length);
+	_cleanup_free_ unsigned char *now = malloc(work->parts[0].device.length);
 	int r = device;
 
 	if (!now)
 		return -ENOMEM;
 	if (r >= 0)
-		r = pme_media_read(device, now, work->device.length, work->device.start);
-	r = compare(work, r, now, work->device.length, "from the device");
+		r = pme_media_read(device, now, work->parts[0].device.length,
+				   work->parts[0].device.start);
+	r = compare(work, r, now, work->parts[0].device.length, "from the device");
 	if (r == 0)
-		r = compare(work, pme_remap_read(t->fd, now, t->length, t->start), now, t->length,
-			    "from the media");
+		r = compare(work, pme_remap_read(t->fd, now, t->length, t->starts[0]), now,
+			    t->length, "from the media");
 	if (r < 0)
 		return r;
 	/* pages that could not be filled, or are older */
-	r = -posix_fadvise(t->fd, (off_t)t->start, (off_t)work->device.length, POSIX_FADV_DONTNEED);
+	r = -posix_fadvise(t->fd, (off_t)t->starts[0], (off_t)work->parts[0].device.length,
+			   POSIX_FADV_DONTNEED);
 	if (r == 0)
-		r = pme_os_pread(t->fd, now, t->length, t->start);
+		r = pme_os_pread(t->fd, now, t->length, t->starts[0]);
 	return compare(work, r, now, t->length, "as programs do");
 }
 
@@ -188,7 +190,7 @@ static int count_listed(const struct pme_work *work, uint64_t *ret)
 		r = pme_stack_add_bad(&stack, bads.items[i].dev, bads.items[i].range);
 	pme_stack_seal_bad(&stack);
 	if (r == 0)
-		r = pme_missing_of(&stack, work->fs->dev, work->device, &missing);
+		r = pme_missing_of(&stack, work->fs->dev, work->parts[0].device, &missing);
 	*ret = pme_range_list_bytes(&missing.bad);
 	return r;
 }
@@ -212,7 +214,7 @@ static int check_lists(struct pme_work *work)
 
 int pme_work_place_verify(struct pme_work *work)
 {
-	int r = pme_work_place_same(work, 0, work->device.length);
+	int r = pme_work_place_same(work, 0, work->parts[0].device.length);
 
 	if (r <= 0)
 		return pme_work_fail(work, r < 0 ? r : -EUCLEAN, "%s: its blocks moved",

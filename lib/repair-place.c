@@ -80,13 +80,13 @@ int pme_work_place_same(const struct pme_work *work, uint64_t at, uint64_t lengt
 {
 	_cleanup_(pme_extents_done) struct pme_extents extents = {0};
 	const struct pme_work_target *t = &work->targets[0];
-	int r = pme_extents_read(t->fd, (struct pme_range){t->start + at, length}, &extents);
+	int r = pme_extents_read(t->fd, (struct pme_range){t->starts[0] + at, length}, &extents);
 
 	for (size_t i = 0; r == 0 && i < extents.count; i++) {
 		const struct pme_extent *e = &extents.items[i];
 
 		if (e->state != PME_EXTENT_DATA || e->shared ||
-		    e->device_start != work->device.start + e->range.start - t->start)
+		    e->device_start != work->parts[0].device.start + e->range.start - t->starts[0])
 			return 0;
 	}
 	return r < 0 ? r : extents.count > 0;
@@ -113,7 +113,7 @@ static int sample(struct pme_work *work)
 static int prove(struct pme_work *work)
 {
 	const char *path = work->targets[0].path;
-	int r = pme_work_place_same(work, 0, work->device.length);
+	int r = pme_work_place_same(work, 0, work->parts[0].device.length);
 
 	if (r == 0)
 		return pme_work_fail(work, -ESTALE, "%s: it has other blocks by now", path);

@@ -197,8 +197,8 @@ static void tell(const struct resume *resume, const char *what, int r)
 			    "it is not known what it has done, nothing of it was touched: %s",
 			    work->error ? work->error : what);
 	else if (r < 0)
-		pme_log_add(work->log, PME_ERROR, subject ? subject : "repair",
-			    "not finished: %s", work->error ? work->error : strerror(-r));
+		pme_log_add(work->log, PME_ERROR, subject ? subject : "repair", "not finished: %s",
+			    work->error ? work->error : strerror(-r));
 	else
 		pme_log_add(work->log, PME_INFO, subject ? subject : "repair", "%s", what);
 }

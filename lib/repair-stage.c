@@ -91,7 +91,9 @@ int pme_work_stage_good(struct pme_work *work)
 	if (target < 0)
 		return pme_work_fail(work, target, "%s: cannot be opened: %s",
 				     work->targets[0].path, strerror(-target));
-	work->good_length = work->targets[0].length;
+	if (work->n_parts > 1 && work->targets[0].length != work->length)
+		return pme_work_fail(work, -ESTALE, "%s: it is shorter now", work->targets[0].path);
+	work->good_length = (size_t)work->targets[0].length;
 	fd = stage(work, "good", work->good_length);
 	return fd < 0 ? fd : 0;
 }
@@ -105,10 +107,10 @@ int pme_work_load_good(struct pme_work *work)
 
 	if (r < 0)
 		return r;
-	if (st.st_size <= 0 || (uint64_t)st.st_size > work->device.length)
+	if (st.st_size <= 0 || (uint64_t)st.st_size > work->length)
 		return -EUCLEAN;
 	free(work->good);
-	work->good = calloc(1, work->device.length);
+	work->good = calloc(1, work->length);
 	if (!work->good)
 		return -ENOMEM;
 	work->good_length = (size_t)st.st_size;
@@ -119,29 +121,44 @@ int pme_work_load_good(struct pme_work *work)
 	return strcmp(digest, work->digest) == 0 ? 0 : -EUCLEAN;
 }
 
-/* All blocks of the step, with what is behind the end of the file. */
+/* Blocks of all parts of target @i, one behind the other. */
+static int clone_parts(struct pme_work *work, size_t i, int from, int to)
+{
+	const struct pme_work_target *t = &work->targets[i];
+	int r = 0;
+
+	for (size_t p = 0; r == 0 && p < work->n_parts; p++) {
+		const struct pme_work_part *part = &work->parts[p];
+		const struct pme_remap remap = {
+			.from = from,
+			.to = to,
+			.from_offset = t->starts[p],
+			.to_offset = part->at,
+			.length = pme_work_inside(work, i, p),
+		};
+
+		r = pme_remap_clone(&remap);
+	}
+	return r;
+}
+
+/* All blocks, with what is behind the end of the file. */
 int pme_work_keep_bad(struct pme_work *work)
 {
 	_cleanup_(pme_range_list_done) struct pme_range_list owned = {0};
 	_cleanup_close_ int from = pme_work_open_target(work, 0, O_RDONLY);
 	_cleanup_close_ int to = from < 0 ? from : pme_remap_new(work->dir, "bad", 0);
-	struct pme_remap remap = {.from = from, .to = to, .to_offset = 0};
-	int r = to < 0 ? to : 0;
+	int r = to < 0 ? to : clone_parts(work, 0, from, to);
 
-	if (r == 0) {
-		remap.from_offset = work->targets[0].start;
-		remap.length = work->targets[0].length;
-		r = pme_remap_clone(&remap);
-	}
 	if (r == 0)
 		r = pme_os_sync(to);
 	if (r == 0)
 		r = pme_os_sync(work->dir);
 	if (r == 0)
-		r = pme_work_owned(work, to, 0, &owned);
+		r = pme_work_owned(work, to, (struct pme_range){0, work->length}, &owned);
 	if (r < 0)
 		return pme_work_fail(work, r, "cannot keep the bad blocks: %s", strerror(-r));
-	if (pme_range_list_bytes(&owned) != work->device.length)
+	if (pme_range_list_bytes(&owned) != work->length)
 		return pme_work_fail(work, -ESTALE, "the file has other blocks now");
 	work->kept = true;
 	return 0;
@@ -178,18 +195,49 @@ static int clone_good(struct pme_work *work, const char *name)
 	return pme_take_fd(&fd);
 }
 
-int pme_work_source(struct pme_work *work, size_t i, bool own)
+int pme_work_source(struct pme_work *work, size_t i, uint64_t end, bool own)
 {
-	const struct pme_work_target *t = &work->targets[i];
 	_cleanup_free_ char *name = NULL;
-	bool have = work->good_length == t->length;
+	bool have = work->good_length == end;
 
 	if (!own && have)
 		return pme_os_open_at(work->dir, "good", O_RDONLY | O_NOFOLLOW);
 	name = new_name(work, own ? "swap" : "good", i);
 	if (!name)
 		return -ENOMEM;
-	return have ? clone_good(work, name) : stage(work, name, t->length);
+	return have ? clone_good(work, name) : stage(work, name, end);
+}
+
+/* Blocks of "good", shared, with holes in between. */
+static int spread_good(struct pme_work *work, size_t i, struct pme_range span, int to)
+{
+	_cleanup_close_ int good = pme_os_open_at(work->dir, "good", O_RDONLY | O_NOFOLLOW);
+	int r = good < 0 ? good : 0;
+
+	for (size_t p = 0; r == 0 && p < work->n_parts; p++) {
+		const struct pme_remap remap = {
+			.from = good,
+			.to = to,
+			.from_offset = work->parts[p].at,
+			.to_offset = work->targets[i].starts[p] - span.start,
+			.length = work->parts[p].device.length,
+		};
+
+		r = pme_remap_clone(&remap);
+	}
+	if (r == 0)
+		r = pme_os_sync(to);
+	return r < 0 ? r : pme_os_sync(work->dir);
+}
+
+int pme_work_spread(struct pme_work *work, size_t i, struct pme_range span)
+{
+	_cleanup_free_ char *name = new_name(work, "swap", i);
+	_cleanup_close_ int fd = name ? pme_remap_new(work->dir, name, span.length) : -ENOMEM;
+	int r = fd < 0 ? fd : spread_good(work, i, span, fd);
+
+	return r < 0 ? pme_work_fail(work, r, "cannot share the good blocks: %s", strerror(-r))
+		     : pme_take_fd(&fd);
 }
 
 /* ---- who has the bad blocks ---- */
@@ -225,8 +273,13 @@ static int each_file(struct pme_work *work, bool quarantine,
 static int add_owned(struct pme_work *work, int dir, const char *name, void *arg)
 {
 	_cleanup_close_ int fd = pme_os_open_at(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+	int r = fd < 0 ? fd : pme_os_fstat(fd, &st);
 
-	return fd < 0 ? fd : pme_work_owned(work, fd, 0, arg);
+	if (r < 0)
+		return r;
+	return pme_work_owned(
+		work, fd, (struct pme_range){0, pme_max((uint64_t)st.st_size, work->length)}, arg);
 }
 
 static int look_kept(struct pme_work *work)
@@ -290,7 +343,7 @@ static int park_one(struct pme_work *work, int dir, const char *name, void *arg)
 /* One file that has them all is enough; else each that has more than those before. */
 int pme_work_park(struct pme_work *work)
 {
-	struct parking p = {.want = work->device.length};
+	struct parking p = {.want = work->length};
 	int r = each_file(work, true, add_owned, &p.parked);
 
 	if (r == 0 && work->dir >= 0)
@@ -331,7 +384,7 @@ static int add_owned_by_targets(struct pme_work *work, struct pme_range_list *re
 		_cleanup_close_ int fd = pme_work_open_target(work, i, O_RDONLY);
 
 		if (fd >= 0)
-			r = pme_work_owned(work, fd, work->targets[i].start, ret);
+			r = pme_work_owned_by_target(work, i, fd, ret);
 	}
 	return r;
 }

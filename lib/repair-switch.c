@@ -15,20 +15,13 @@
 #include "holders.h"
 #include "remap.h"
 #include "repair-work.h"
-#include "vault.h"
-#include "xfs-fsmap.h"
-#include "xfs-inode.h"
 
 #define CAPS "security.capability"
 #define CAPS_MAX 4096
-#define TRY_SECONDS 5 /* for a file that is written all the time */
+#define TRY_SECONDS 5	      /* for a file that is written all the time */
+#define TRY_SEVERAL_SECONDS 1 /* for several parts of it at once */
 #define LEASE_TRIES 20
 #define NAMES_MAX 8 /* processes named in a message */
-
-static int64_t ctime_of(const struct stat *st)
-{
-	return (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec;
-}
 
 /* ---- attributes ---- */
 
@@ -60,7 +53,7 @@ int pme_work_save_attributes(struct pme_work *work, size_t i, int fd)
 	if (r < 0)
 		return r;
 	t->mode = st.st_mode & 07777;
-	t->ctime = ctime_of(&st);
+	t->ctime = pme_work_ctime(&st);
 	return read_caps(fd, &t->caps, &t->caps_len);
 }
 
@@ -106,7 +99,7 @@ static int sample(struct pme_work *work, size_t i, int fd)
 	}
 	r = pme_os_fstat(fd, &st);
 	if (r == 0)
-		t->ctime = ctime_of(&st);
+		t->ctime = pme_work_ctime(&st);
 	return r;
 }
 
@@ -127,29 +120,97 @@ static int check_now(struct pme_work *work, size_t i, int fd, const struct pme_r
 	return r < 0 ? r : r > 0 ? 0 : -ESTALE;
 }
 
-static int commit_once(struct pme_work *work, size_t i, struct pme_remap *remap, bool *ret_any)
+/* What a target is given its good blocks from. */
+struct source {
+	int spread;	    /* all at once, or -1 */
+	int dense;	    /* piece by piece, or -1; and where it ends */
+	uint64_t dense_end; /* byte of the good ones */
+};
+
+static void source_done(struct source *source)
+{
+	pme_close_fd(&source->spread);
+	pme_close_fd(&source->dense);
+}
+
+static struct pme_range span_of(const struct pme_work *work, const struct pme_work_target *t)
+{
+	uint64_t start = t->starts[0], end = 0;
+
+	for (size_t p = 0; p < work->n_parts; p++) {
+		start = pme_min(start, t->starts[p]);
+		end = pme_max(end, t->starts[p] + work->parts[p].device.length);
+	}
+	return (struct pme_range){start, end - start};
+}
+
+/* All parts, at once. */
+static int aim_spread(struct pme_work *work, size_t i, struct source *source, struct pme_remap *ret)
+{
+	struct pme_range span = span_of(work, &work->targets[i]);
+
+	if (source->spread < 0)
+		source->spread = pme_work_spread(work, i, span);
+	ret->from = source->spread;
+	ret->from_offset = 0;
+	ret->to_offset = span.start;
+	ret->length = span.length;
+	ret->written = true;
+	return ret->from < 0 ? ret->from : 0;
+}
+
+/*
+ * The first piece of the good bytes @run.  At the end of the file both files have to end, or
+ * neither does.
+ */
+static int aim_dense(struct pme_work *work, size_t i, struct source *source, struct pme_range run,
+		     bool own, struct pme_remap *ret)
+{
+	uint64_t end;
+
+	ret->from_offset = run.start;
+	ret->length = pme_work_piece(work, i, run, &ret->to_offset);
+	end = ret->to_offset + ret->length == work->targets[i].size ? run.start + ret->length
+								    : work->length;
+	if (source->dense >= 0 && source->dense_end != end) {
+		pme_close_fd(&source->dense);
+		source->dense = -1;
+	}
+	if (source->dense < 0)
+		source->dense = pme_work_source(work, i, end, own);
+	source->dense_end = end;
+	ret->from = source->dense;
+	return ret->from < 0 ? ret->from : 0;
+}
+
+/* @left: the bytes that it still needs; afterwards as they were before this one. */
+static int commit_once(struct pme_work *work, size_t i, int to, struct source *source,
+		       uint64_t *left)
 {
 	_cleanup_(pme_range_list_done) struct pme_range_list runs = {0};
-	const struct pme_work_target *t = &work->targets[i];
+	struct pme_remap remap = {.to = to};
 	struct pme_freshness fresh;
-	int r = pme_work_runs(work, i, remap->to, &runs);
+	int r = pme_work_runs(work, i, to, &runs);
+	uint64_t before = *left;
 
-	*ret_any = runs.count > 0;
+	*left = pme_range_list_bytes(&runs);
 	if (r == 0 && !work->kept && !pme_work_is_whole(work, i, &runs))
 		r = -ESTALE;
+	if (r == 0 && work->kept && *left >= before)
+		r = -EIO; /* the last one exchanged nothing */
 	if (r < 0 || runs.count == 0)
 		return r;
-	r = pme_remap_start(remap->to, &fresh);
+	if (work->n_parts > 1 && pme_work_is_whole(work, i, &runs))
+		r = aim_spread(work, i, source, &remap);
+	else
+		r = aim_dense(work, i, source, runs.items[0], true, &remap);
 	if (r == 0)
-		r = sample(work, i, remap->to);
+		r = pme_remap_start(to, &fresh);
 	if (r == 0)
-		r = check_now(work, i, remap->to, &runs);
-	if (r < 0)
-		return r;
-	remap->from_offset = runs.items[0].start;
-	remap->to_offset = t->start + runs.items[0].start;
-	remap->length = runs.items[0].length;
-	return pme_remap_commit(remap, &fresh);
+		r = sample(work, i, to);
+	if (r == 0)
+		r = check_now(work, i, to, &runs);
+	return r < 0 ? r : pme_remap_commit(&remap, &fresh);
 }
 
 static bool is_past(const struct timespec *deadline)
@@ -161,22 +222,29 @@ static bool is_past(const struct timespec *deadline)
 	       (now.tv_sec == deadline->tv_sec && now.tv_nsec >= deadline->tv_nsec);
 }
 
-/* Run by run, while it has bad blocks; each time somebody writes everything is looked at anew. */
-static int commit_all(struct pme_work *work, size_t i, struct pme_remap *remap)
+/*
+ * While it has bad blocks; each time somebody writes everything is looked at anew.  Several parts
+ * take longer to look at, and are tried one by one afterwards: repair-apply.c.
+ */
+static int commit_all(struct pme_work *work, size_t i, int to)
 {
+	_cleanup_(source_done) struct source source = {.spread = -1, .dense = -1};
+	bool several = work->n_parts > 1 && work->prove && !work->kept;
+	uint64_t left = UINT64_MAX;
 	struct timespec deadline;
-	bool any = true;
-	int r = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_sec += TRY_SECONDS;
-	while (any) {
-		r = commit_once(work, i, remap, &any);
-		if (r == 0 && any) {
+	deadline.tv_sec += several ? TRY_SEVERAL_SECONDS : TRY_SECONDS;
+	while (left > 0) {
+		int r = commit_once(work, i, to, &source, &left);
+
+		if (r == 0 && left > 0) {
 			work->kept = work->switched = true;
-			r = restore_attributes(work, i, remap->to);
+			r = restore_attributes(work, i, to);
 		}
-		if (r < 0 && (r != -EBUSY || is_past(&deadline)))
+		if (r == -EBUSY && !is_past(&deadline))
+			left = UINT64_MAX;
+		else if (r < 0)
 			return r;
 	}
 	return 0;
@@ -187,7 +255,6 @@ static int commit_target(struct pme_work *work, size_t i)
 	_cleanup_(pme_range_list_done) struct pme_range_list runs = {0};
 	const struct pme_work_target *t = &work->targets[i];
 	_cleanup_close_ int to = pme_work_open_target(work, i, O_RDWR);
-	_cleanup_close_ int from = -1;
 	int r = to;
 
 	if (r == -ESTALE && work->kept)
@@ -196,11 +263,8 @@ static int commit_target(struct pme_work *work, size_t i)
 		r = pme_work_runs(work, i, to, &runs);
 	if (r == 0 && runs.count == 0 && !work->kept)
 		r = -ESTALE;
-	if (r == 0 && runs.count > 0) {
-		from = pme_work_source(work, i, true);
-		r = from < 0 ? from
-			     : commit_all(work, i, &(struct pme_remap){.from = from, .to = to});
-	}
+	if (r == 0 && runs.count > 0)
+		r = commit_all(work, i, to);
 	if (r == 0 && !work->prove) /* of an earlier run's commit; those of this one are back */
 		r = restore_attributes(work, i, to);
 	if (r == -EBUSY || r == -ESTALE)
@@ -276,31 +340,42 @@ void pme_work_unlease(struct pme_work *work, size_t i)
 	t->fd = -1;
 }
 
-static int clone_runs(struct pme_work *work, size_t i, int from, const struct pme_range_list *runs)
+static int clone_piece(struct pme_work *work, size_t i, struct source *source,
+		       struct pme_range *run)
 {
 	struct pme_work_target *t = &work->targets[i];
+	struct pme_remap remap = {.to = t->fd};
+	int r = aim_dense(work, i, source, *run, false, &remap);
+
+	if (r == 0)
+		r = t->own ? 1 : pme_remap_lease_holds(t->fd);
+	r = r < 0 ? r : r == 0 ? -EAGAIN : pme_remap_clone(&remap);
+	if (r < 0)
+		return r;
+	work->switched = true;
+	run->start += remap.length;
+	run->length -= remap.length;
+	return 0;
+}
+
+static int clone_runs(struct pme_work *work, size_t i, const struct pme_range_list *runs)
+{
+	_cleanup_(source_done) struct source source = {.spread = -1, .dense = -1};
 	int r = 0;
 
 	for (size_t n = 0; r == 0 && n < runs->count; n++) {
-		struct pme_remap remap = {.from = from,
-					  .to = t->fd,
-					  .from_offset = runs->items[n].start,
-					  .to_offset = t->start + runs->items[n].start,
-					  .length = runs->items[n].length};
+		struct pme_range run = runs->items[n];
 
-		r = t->own ? 1 : pme_remap_lease_holds(t->fd);
-		r = r < 0 ? r : r == 0 ? -EAGAIN : pme_remap_clone(&remap);
-		if (r == 0)
-			work->switched = true;
+		while (r == 0 && run.length > 0)
+			r = clone_piece(work, i, &source, &run);
 	}
-	return r < 0 ? r : pme_os_sync(t->fd);
+	return r < 0 ? r : pme_os_sync(work->targets[i].fd);
 }
 
 static int clone_target(struct pme_work *work, size_t i)
 {
 	_cleanup_(pme_range_list_done) struct pme_range_list runs = {0};
 	struct pme_work_target *t = &work->targets[i];
-	_cleanup_close_ int from = -1;
 	int r;
 
 	if (t->fd < 0)
@@ -308,10 +383,8 @@ static int clone_target(struct pme_work *work, size_t i)
 	r = sample(work, i, t->fd);
 	if (r == 0)
 		r = pme_work_runs(work, i, t->fd, &runs);
-	if (r == 0 && runs.count > 0) {
-		from = pme_work_source(work, i, false);
-		r = from < 0 ? from : clone_runs(work, i, from, &runs);
-	}
+	if (r == 0 && runs.count > 0)
+		r = clone_runs(work, i, &runs);
 	if (r == 0)
 		r = restore_attributes(work, i, t->fd);
 	pme_work_unlease(work, i);
@@ -334,119 +407,5 @@ int pme_work_switch(struct pme_work *work)
 		if (r == 0)
 			r = commit ? commit_target(work, i) : clone_target(work, i);
 	}
-	return r;
-}
-
-/* ---- afterwards ---- */
-
-/* Is @ino one of our own files: in the quarantine, or (about to go) in the staging folder? */
-static int is_ours(struct pme_work *work, uint64_t ino)
-{
-	_cleanup_close_ int parked = pme_vault_open(work->reach.root, PME_VAULT_QUARANTINE, false);
-	int dirs[] = {parked, work->dir};
-
-	for (size_t i = 0; i < PME_ARRAY_SIZE(dirs); i++) {
-		struct pme_os os = {.root = dirs[i]};
-		char **names = NULL;
-		size_t count = 0;
-		bool found = false;
-
-		if (dirs[i] < 0 || pme_os_list(&os, ".", &names, &count) < 0)
-			continue;
-		for (size_t n = 0; !found && n < count; n++) {
-			struct stat st;
-
-			found = pme_os_stat_at(dirs[i], names[n], false, &st) == 0 &&
-				st.st_ino == ino;
-		}
-		pme_os_free_names(names, count);
-		if (found)
-			return 1;
-	}
-	return 0;
-}
-
-static int check_piece(struct pme_work *work, const struct pme_xfs_piece *piece)
-{
-	if (piece->owner == FMR_OWN_FREE && piece->flags & FMR_OF_SPECIAL_OWNER)
-		return pme_work_fail(work, -EUCLEAN, "bad blocks are free now");
-	if (piece->flags & FMR_OF_SPECIAL_OWNER)
-		return pme_work_fail(work, -EUCLEAN, "bad blocks belong to metadata now");
-	if (!is_ours(work, piece->owner))
-		return pme_work_fail(work, -EBUSY, "inode %llu has the bad blocks, too",
-				     (unsigned long long)piece->owner);
-	return 0;
-}
-
-/* Nobody has the bad blocks but us: asked of the reverse map, where there is one. */
-static int check_owners(struct pme_work *work)
-{
-	struct pme_xfs_records records = {0};
-	struct pme_xfs_pieces pieces = {0};
-	struct pme_xfs_geo geo;
-	int r = pme_xfs_geo_read(work->reach.root, &geo);
-
-	if (r < 0 || !geo.has_rmap)
-		return 0; /* the files themselves were asked */
-	r = pme_xfs_fsmap_read(work->reach.root, work->fs->dev->devno, work->device, &records);
-	if (r == 0)
-		r = pme_xfs_fsmap_pieces(&records, work->device, FMR_OWN_FREE, &pieces);
-	if (r < 0)
-		pme_work_fail(work, r, "the reverse map cannot be read: %s", strerror(-r));
-	for (size_t i = 0; r == 0 && i < pieces.count; i++)
-		r = check_piece(work, &pieces.items[i]);
-	pme_xfs_records_done(&records);
-	pme_xfs_pieces_done(&pieces);
-	return r;
-}
-
-/* The bytes, from the media: what was staged, unless somebody has written since. */
-static int check_bytes(struct pme_work *work, size_t i, int fd)
-{
-	const struct pme_work_target *t = &work->targets[i];
-	_cleanup_free_ unsigned char *buf = calloc(1, work->device.length);
-	char digest[PME_WORK_DIGEST];
-	struct stat st;
-	int r = buf ? pme_remap_read(fd, buf, t->length, t->start) : -ENOMEM;
-
-	if (r < 0)
-		return pme_work_fail(work, r, "%s: cannot be read after the repair: %s", t->path,
-				     strerror(-r));
-	pme_work_digest(work, buf, digest);
-	if (strcmp(digest, work->digest) == 0)
-		return 0;
-	r = pme_os_fstat(fd, &st);
-	if (r < 0)
-		return r;
-	if (ctime_of(&st) != t->ctime)
-		return 0;
-	return pme_work_fail(work, -EBADMSG, "%s: reads back different bytes", t->path);
-}
-
-static int verify_target(struct pme_work *work, size_t i)
-{
-	_cleanup_(pme_range_list_done) struct pme_range_list runs = {0};
-	_cleanup_close_ int fd = pme_work_open_target(work, i, O_RDONLY);
-	int r = fd;
-
-	if (r == -ESTALE)
-		return 0;
-	if (r >= 0)
-		r = pme_work_runs(work, i, fd, &runs);
-	if (r < 0)
-		return pme_work_fail(work, r, "%s: cannot be looked at after the repair: %s",
-				     work->targets[i].path, strerror(-r));
-	if (runs.count > 0)
-		return pme_work_fail(work, -EBUSY, "%s: has bad blocks still",
-				     work->targets[i].path);
-	return check_bytes(work, i, fd);
-}
-
-int pme_work_verify(struct pme_work *work)
-{
-	int r = check_owners(work);
-
-	for (size_t i = 0; r == 0 && i < work->n_targets; i++)
-		r = verify_target(work, i);
 	return r;
 }

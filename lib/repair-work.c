@@ -17,8 +17,7 @@
 #include "repair-place.h"
 #include "vault.h"
 
-#define CAPS_MAX 4096	   /* bytes of security.capability */
-#define TARGETS_MAX 65536U /* files that share one block */
+#define NEAR (1U << 20) /* bytes */
 
 int pme_work_fail(struct pme_work *work, int r, const char *fmt, ...)
 {
@@ -68,8 +67,10 @@ void pme_work_done(struct pme_work *work)
 		pme_work_unlease(work, i);
 		free(t->path);
 		free(t->caps);
+		free(t->starts);
 	}
 	free(work->targets);
+	free(work->parts);
 	pme_close_fd(&work->dir);
 	pme_close_fd(&work->staging);
 	pme_reach_close(&work->reach);
@@ -77,133 +78,55 @@ void pme_work_done(struct pme_work *work)
 	free(work->error);
 }
 
-static struct json_object *target_json(const struct pme_work_target *t)
+/* ---- parts and targets ---- */
+
+int pme_work_add_part(struct pme_work *work, struct pme_range device)
 {
-	struct json_object *object = pme_json_object();
+	const struct pme_work_part *last = work->n_parts ? &work->parts[work->n_parts - 1] : NULL;
+	uint64_t end;
+	int r;
 
-	pme_json_number(object, "inode", t->file.inode);
-	pme_json_number(object, "generation", t->file.generation);
-	pme_json_number(object, "start", t->start);
-	pme_json_set(object, "path", pme_json_path(t->path));
-	pme_json_number(object, "mode", t->mode);
-	pme_json_set(object, "ctime", pme_json_int(t->ctime));
-	pme_json_bool(object, "own", t->own);
-	if (t->caps)
-		pme_json_owned_text(object, "capability", pme_base64(t->caps, t->caps_len));
-	else
-		pme_json_set(object, "capability", NULL);
-	return object;
-}
-
-struct json_object *pme_work_about(const struct pme_work *work, const struct pme_repair_step *step)
-{
-	struct json_object *about = pme_json_object(), *fs = pme_json_object();
-	struct json_object *targets = pme_json_array();
-
-	pme_json_text(about, "how", pme_repair_how_name(work->how));
-	pme_json_text(fs, "type", work->fs->type);
-	pme_json_text(fs, "uuid", work->fs->uuid);
-	pme_json_text(fs, "source", work->fs->source);
-	pme_json_set(about, "filesystem", fs);
-	pme_json_text(about, "device", work->fs->dev->name);
-	pme_json_range(about, "range", work->device);
-	pme_json_set(about, "bad", pme_json_ranges(&step->bad));
-	pme_json_bool(about, "zero", step->zero);
-	pme_json_set(about, "donor", pme_donor_json(&step->donor));
-	for (size_t i = 0; i < work->n_targets; i++)
-		pme_json_append(targets, target_json(&work->targets[i]));
-	pme_json_set(about, "targets", targets);
-	return about;
-}
-
-/* A number that must be there. */
-static int number(struct json_object *object, const char *key, uint64_t max, uint64_t *ret)
-{
-	struct json_object *value = pme_json_get(object, key);
-
-	if (!json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 0 ||
-	    json_object_get_uint64(value) > max)
+	if (device.length == 0 || device.length % PME_SECTOR ||
+	    pme_add(device.start, device.length, &end) < 0 || end > INT64_MAX ||
+	    (last && device.start < pme_range_end(last->device)))
 		return -EINVAL;
-	*ret = json_object_get_uint64(value);
+	if (device.length > PME_WORK_MAX - work->length || work->n_parts == PME_WORK_PARTS_MAX)
+		return -E2BIG;
+	r = pme_grow(&work->parts, &work->alloc_parts, work->n_parts, sizeof(*work->parts));
+	if (r < 0)
+		return r;
+	work->parts[work->n_parts++] = (struct pme_work_part){device, work->length};
+	work->length += device.length;
 	return 0;
 }
 
-static int parse_caps(struct json_object *object, struct pme_work_target *t)
+struct pme_work_target *pme_work_add_target(struct pme_work *work)
 {
-	struct json_object *value = pme_json_get(object, "capability");
-	const char *text = json_object_get_string(value);
-	int r;
+	uint64_t *starts = calloc(work->n_parts, sizeof(*starts));
 
-	if (!value)
-		return 0;
-	if (!json_object_is_type(value, json_type_string))
-		return -EINVAL;
-	r = pme_base64_parse(text, strlen(text), &t->caps, &t->caps_len);
-	return r < 0 ? r : t->caps_len <= CAPS_MAX ? 0 : -EINVAL;
-}
-
-static int parse_target(struct json_object *object, const struct pme_range *device,
-			struct pme_work_target *t)
-{
-	const char *path = pme_json_get_text(pme_json_get(object, "path"), "path");
-	uint64_t generation = 0, mode = 0, end;
-	int r = number(object, "inode", INT64_MAX, &t->file.inode);
-
-	if (r == 0)
-		r = number(object, "generation", UINT32_MAX, &generation);
-	if (r == 0)
-		r = number(object, "start", INT64_MAX, &t->start);
-	if (r == 0)
-		r = number(object, "mode", 07777, &mode);
-	if (r == 0 && (pme_add(t->start, device->length, &end) < 0 || end > INT64_MAX))
-		r = -EINVAL;
-	if (r == 0)
-		r = parse_caps(object, t);
-	if (r < 0)
-		return r;
-	t->file.generation = (uint32_t)generation;
-	t->mode = (uint32_t)mode;
-	t->ctime = json_object_get_int64(pme_json_get(object, "ctime"));
-	t->own = pme_json_get_bool(object, "own");
-	t->path = strdup(path);
-	return t->path ? 0 : -ENOMEM;
-}
-
-static int parse_how(const char *name, enum pme_repair_how *ret)
-{
-	for (int how = PME_HOW_COMMIT; how <= PME_HOW_PLACE; how++)
-		if (strcmp(pme_repair_how_name((enum pme_repair_how)how), name) == 0) {
-			*ret = (enum pme_repair_how)how;
-			return 0;
-		}
-	return -EINVAL;
-}
-
-int pme_work_about_parse(struct json_object *about, struct pme_work *ret)
-{
-	struct json_object *targets = pme_json_get(about, "targets");
-	struct json_object *range = pme_json_get(about, "range");
-	int r = parse_how(pme_json_get_text(about, "how"), &ret->how);
-
-	ret->zero = pme_json_get_bool(about, "zero");
-	if (r == 0)
-		r = number(range, "start", INT64_MAX, &ret->device.start);
-	if (r == 0)
-		r = number(range, "length", PME_WORK_MAX, &ret->device.length);
-	if (r == 0 && (ret->device.length == 0 || ret->device.length % 512 ||
-		       pme_json_count(targets) == 0 || pme_json_count(targets) > TARGETS_MAX))
-		r = -EINVAL;
-	for (size_t i = 0; r == 0 && i < pme_json_count(targets); i++) {
-		r = pme_grow(&ret->targets, &ret->alloc_targets, ret->n_targets,
-			     sizeof(*ret->targets));
-		if (r < 0)
-			break;
-		ret->targets[ret->n_targets] = (struct pme_work_target){.fd = -1};
-		r = parse_target(pme_json_at(targets, i), &ret->device,
-				 &ret->targets[ret->n_targets++]);
+	if (!starts || pme_grow(&work->targets, &work->alloc_targets, work->n_targets,
+				sizeof(*work->targets)) < 0) {
+		free(starts);
+		return NULL;
 	}
-	return r;
+	work->targets[work->n_targets] = (struct pme_work_target){.starts = starts, .fd = -1};
+	return &work->targets[work->n_targets++];
 }
+
+uint64_t pme_work_piece(const struct pme_work *work, size_t i, struct pme_range run,
+			uint64_t *ret_at)
+{
+	size_t p = work->n_parts - 1;
+	uint64_t skip;
+
+	while (p > 0 && work->parts[p].at > run.start)
+		p--;
+	skip = run.start - work->parts[p].at;
+	*ret_at = work->targets[i].starts[p] + skip;
+	return pme_min(run.length, work->parts[p].device.length - skip);
+}
+
+/* ---- its filesystem and its files ---- */
 
 int pme_work_enter(struct pme_work *work, const struct pme_fs *fs, bool make)
 {
@@ -229,6 +152,15 @@ int pme_work_enter(struct pme_work *work, const struct pme_fs *fs, bool make)
 	return 0;
 }
 
+uint64_t pme_work_inside(const struct pme_work *work, size_t i, size_t p)
+{
+	const struct pme_work_target *t = &work->targets[i];
+
+	return t->size <= t->starts[p]
+		       ? 0
+		       : pme_min(work->parts[p].device.length, t->size - t->starts[p]);
+}
+
 int pme_work_open_target(struct pme_work *work, size_t i, int flags)
 {
 	struct pme_work_target *t = &work->targets[i];
@@ -249,59 +181,158 @@ int pme_work_open_target(struct pme_work *work, size_t i, int flags)
 	r = pme_os_fstat(fd, &st);
 	if (r < 0)
 		return r;
-	if (st.st_size < 0 || (uint64_t)st.st_size <= t->start)
-		return -ESTALE;
-	t->length = pme_min(work->device.length, (uint64_t)st.st_size - t->start);
-	return pme_take_fd(&fd);
+	t->size = (uint64_t)st.st_size;
+	t->length = 0;
+	for (size_t p = 0; p < work->n_parts; p++)
+		t->length += pme_work_inside(work, i, p);
+	return t->length == 0 ? -ESTALE : pme_take_fd(&fd);
+}
+
+/* ---- which blocks a file has ---- */
+
+typedef int (*take_piece)(const struct pme_work *work, const struct pme_extent *piece, size_t p,
+			  uint64_t skip, uint64_t length, struct pme_range_list *ret);
+
+/* Parts [@p, @end) of target @i, one behind the other in it: each with what it has of @extents. */
+static int take_pieces(const struct pme_work *work, size_t i, size_t p, size_t end,
+		       const struct pme_extents *extents, take_piece take,
+		       struct pme_range_list *ret)
+{
+	int r = 0;
+
+	for (size_t j = 0; p < end; p++) {
+		struct pme_range part = {work->targets[i].starts[p], work->parts[p].device.length};
+
+		while (j < extents->count && pme_range_end(extents->items[j].range) <= part.start)
+			j++;
+		for (size_t k = j; r == 0 && k < extents->count; k++) {
+			struct pme_extent piece = extents->items[k];
+			struct pme_range common;
+
+			if (!pme_range_intersect(piece.range, part, &common))
+				break;
+			piece.device_start += common.start - piece.range.start;
+			piece.range = common;
+			r = take(work, &piece, p, common.start - part.start,
+				 pme_work_inside(work, i, p), ret);
+		}
+	}
+	return r;
+}
+
+/* The file is asked once about parts that are near each other. */
+static int each_piece(const struct pme_work *work, size_t i, int fd, take_piece take,
+		      struct pme_range_list *ret)
+{
+	const uint64_t *starts = work->targets[i].starts;
+	int r = 0;
+
+	for (size_t p = 0, end; r == 0 && p < work->n_parts; p = end) {
+		_cleanup_(pme_extents_done) struct pme_extents extents = {0};
+		uint64_t last = starts[p] + work->parts[p].device.length;
+
+		for (end = p + 1; end < work->n_parts; end++) {
+			if (starts[end] < last || starts[end] - last > NEAR)
+				break;
+			last = starts[end] + work->parts[end].device.length;
+		}
+		r = pme_extents_read(fd, (struct pme_range){starts[p], last - starts[p]}, &extents);
+		if (r == 0)
+			r = take_pieces(work, i, p, end, &extents, take, ret);
+	}
+	pme_range_list_normalize(ret);
+	return r;
+}
+
+static int take_run(const struct pme_work *work, const struct pme_extent *piece, size_t p,
+		    uint64_t skip, uint64_t length, struct pme_range_list *ret)
+{
+	const struct pme_work_part *part = &work->parts[p];
+
+	if (piece->state != PME_EXTENT_DATA || skip >= length ||
+	    piece->device_start != part->device.start + skip)
+		return 0;
+	return pme_range_list_add(ret, part->at + skip,
+				  pme_min(piece->range.length, length - skip));
 }
 
 int pme_work_runs(const struct pme_work *work, size_t i, int fd, struct pme_range_list *ret)
 {
-	_cleanup_(pme_extents_done) struct pme_extents extents = {0};
-	const struct pme_work_target *t = &work->targets[i];
-	struct pme_range range = {.start = t->start, .length = work->device.length};
-	int r = pme_extents_read(fd, range, &extents);
-
-	for (size_t j = 0; r == 0 && j < extents.count; j++) {
-		const struct pme_extent *e = &extents.items[j];
-		uint64_t at = e->range.start - t->start;
-
-		if (e->state == PME_EXTENT_DATA && at < t->length &&
-		    e->device_start == work->device.start + at)
-			r = pme_range_list_add(ret, at, pme_min(e->range.length, t->length - at));
-	}
-	pme_range_list_normalize(ret);
-	return r;
+	return each_piece(work, i, fd, take_run, ret);
 }
 
 bool pme_work_is_whole(const struct pme_work *work, size_t i, const struct pme_range_list *runs)
 {
-	return runs->count == 1 && runs->items[0].start == 0 &&
-	       runs->items[0].length == work->targets[i].length;
+	uint64_t length = work->targets[i].length;
+
+	return runs->count == 1 && runs->items[0].start == 0 && runs->items[0].length == length &&
+	       (work->n_parts == 1 || length == work->length);
 }
 
-int pme_work_owned(const struct pme_work *work, int fd, uint64_t start, struct pme_range_list *ret)
+/* What @place of the device has in common with the parts. */
+static int add_common(const struct pme_work *work, struct pme_range place,
+		      struct pme_range_list *ret)
+{
+	size_t first = 0, end = work->n_parts;
+	struct pme_range common;
+	int r = 0;
+
+	while (first < end) {
+		size_t middle = first + (end - first) / 2;
+
+		if (pme_range_end(work->parts[middle].device) <= place.start)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	for (size_t p = first; r == 0 && p < work->n_parts; p++) {
+		if (!pme_range_intersect(place, work->parts[p].device, &common))
+			break;
+		r = pme_range_list_add(ret, common.start, common.length);
+	}
+	return r;
+}
+
+static int add_owned(const struct pme_work *work, const struct pme_extent *extent,
+		     struct pme_range_list *ret)
+{
+	struct pme_range place = {extent->device_start, extent->range.length};
+
+	return extent->state == PME_EXTENT_DATA || extent->state == PME_EXTENT_UNWRITTEN
+		       ? add_common(work, place, ret)
+		       : 0;
+}
+
+int pme_work_owned(const struct pme_work *work, int fd, struct pme_range range,
+		   struct pme_range_list *ret)
 {
 	_cleanup_(pme_extents_done) struct pme_extents extents = {0};
-	struct pme_range common;
-	int r = pme_extents_read(
-		fd, (struct pme_range){.start = start, .length = work->device.length}, &extents);
+	int r = pme_extents_read(fd, range, &extents);
 
-	for (size_t i = 0; r == 0 && i < extents.count; i++) {
-		const struct pme_extent *e = &extents.items[i];
-		struct pme_range at = {.start = e->device_start, .length = e->range.length};
-
-		if ((e->state == PME_EXTENT_DATA || e->state == PME_EXTENT_UNWRITTEN) &&
-		    pme_range_intersect(at, work->device, &common))
-			r = pme_range_list_add(ret, common.start, common.length);
-	}
+	for (size_t i = 0; r == 0 && i < extents.count; i++)
+		r = add_owned(work, &extents.items[i], ret);
 	pme_range_list_normalize(ret);
 	return r;
 }
 
+static int take_owned(const struct pme_work *work, const struct pme_extent *piece, size_t p,
+		      uint64_t skip, uint64_t length, struct pme_range_list *ret)
+{
+	(void)p;
+	(void)skip;
+	(void)length;
+	return add_owned(work, piece, ret);
+}
+
+int pme_work_owned_by_target(const struct pme_work *work, size_t i, int fd,
+			     struct pme_range_list *ret)
+{
+	return each_piece(work, i, fd, take_owned, ret);
+}
+
 void pme_work_digest(const struct pme_work *work, const void *good, char ret[PME_WORK_DIGEST])
 {
-	XXH128_hash_t hash = XXH3_128bits(good, work->device.length);
+	XXH128_hash_t hash = XXH3_128bits(good, work->length);
 
 	snprintf(ret, PME_WORK_DIGEST, "%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64,
 		 (uint64_t)hash.low64);

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A step of a plan that is being carried out, or was when the program ended: what repair-apply.c
+ * Steps of a plan that are being carried out, or were when the program ended: what repair-apply.c
  * and repair-resume.c share.
+ *
+ * Steps of the same files are done together, each a part of one work: it has one journal entry, one
+ * set of staging files, and their bytes, one behind the other, are its good bytes.
  *
  * All that is known of it is what the journal says of it ("about"), and which blocks which file has
  * now; both callers read the same.  Files of the step, in the vault's staging/ID:
  *
  *   good, good.N   good bytes, written, synced, read back
- *   swap.N.K       good bytes for target N, to be exchanged with its bad blocks: has those then
+ *   swap.N.K       good bytes for target N, to be exchanged with its bad blocks: has those then;
+ *                  of several parts with holes in between, as far apart as they are in the target
  *   bad            a clone of the bad blocks, made before they are cloned over (clone-range)
  *
  * The rule that everything follows from: as soon as a file here has the bad blocks, too, they are
@@ -26,21 +30,29 @@
 #include "repair-journal.h"
 #include "repair.h"
 
-/* More bytes at once are not repaired in one step: 64 MiB. */
+/* More bytes, or parts, at once are not repaired together: 64 MiB. */
 #define PME_WORK_MAX (64ULL << 20)
+#define PME_WORK_PARTS_MAX 1024
 #define PME_WORK_DIGEST 33 /* hex digits of XXH3-128, and NUL */
+
+/* Whole blocks, one behind the other on the device and in each file. */
+struct pme_work_part {
+	struct pme_range device; /* bytes of the device */
+	uint64_t at;		 /* byte of the good ones */
+};
 
 struct pme_work_target {
 	struct pme_file file; /* devno, inode, generation: nothing else of it is set */
 	char *path;	      /* how messages call it */
-	uint64_t start;	      /* byte of the file */
+	uint64_t *starts;     /* byte of the file, of each part */
 	uint32_t mode;	      /* as it was; and what security.capability was, or NULL */
 	char *caps;
 	size_t caps_len;
-	int64_t ctime; /* ns, as it was */
-	bool own;      /* a checkpoint: nobody but pmemctl opens it, no lease is needed */
-	int fd;	       /* while it is under lease, else -1 */
-	size_t length; /* bytes of the step inside the file; by pme_work_open_target() */
+	int64_t ctime;	 /* ns, as it was */
+	bool own;	 /* a checkpoint: nobody but pmemctl opens it, no lease is needed */
+	int fd;		 /* while it is under lease, else -1 */
+	uint64_t size;	 /* of the file, and how many of the good bytes are inside: */
+	uint64_t length; /* by pme_work_open_target() */
 };
 
 /* What the file of a repair in place was like right before it; see repair-place.h. */
@@ -58,7 +70,9 @@ struct pme_work {
 	struct pme_repair_journal *journal;
 	int64_t id;
 	enum pme_repair_how how;
-	struct pme_range device; /* bytes of the device: whole blocks */
+	struct pme_work_part *parts; /* by their place on the device, disjoint */
+	size_t n_parts, alloc_parts;
+	uint64_t length; /* bytes of all parts */
 	struct pme_work_target *targets;
 	size_t n_targets, alloc_targets;
 
@@ -72,7 +86,7 @@ struct pme_work {
 	bool switched; /* a target has good ones already: there is no way back */
 	struct pme_work_before before;
 
-	unsigned char *good;	      /* device.length bytes, zero behind the end of the file */
+	unsigned char *good;	      /* @length bytes, zero behind the end of the file */
 	char digest[PME_WORK_DIGEST]; /* of them; "" until they are known */
 	size_t good_length;	      /* size of the staging file "good" */
 	/* 1: @good is what was lost, as of now; 0, -errno.  NULL: kept. */
@@ -81,9 +95,15 @@ struct pme_work {
 	char *error; /* what stopped it, or NULL */
 };
 
-/* What the journal is told of a step; a new reference. */
-struct json_object *pme_work_about(const struct pme_work *work, const struct pme_repair_step *step);
-/* And back, sets how, device, targets: 0, -EINVAL when it makes no sense, -ENOMEM. */
+/* Another part, behind those before: 0, -EINVAL (none, or not behind them), -E2BIG, -ENOMEM. */
+int pme_work_add_part(struct pme_work *work, struct pme_range device);
+/* And a target, with room for where each of the parts is in it: or NULL. */
+struct pme_work_target *pme_work_add_target(struct pme_work *work);
+
+/* What the journal is told; @steps has one for each part.  A new reference. */
+struct json_object *pme_work_about(const struct pme_work *work,
+				   struct pme_repair_step *const *steps);
+/* And back, sets how, zero, parts, targets: 0, -EINVAL when it makes no sense, -ENOMEM. */
 int pme_work_about_parse(struct json_object *about, struct pme_work *ret);
 void pme_work_done(struct pme_work *work);
 
@@ -102,16 +122,30 @@ int pme_work_note(struct pme_work *work, const char *name, size_t target);
  * is gone, or ends before.
  */
 int pme_work_open_target(struct pme_work *work, size_t i, int flags);
-/* Which parts of the step (relative to its start) the file @fd, target @i, still has as they were.
- */
+/* Which of the good bytes the file @fd, target @i, needs: it still has the blocks that it had. */
 int pme_work_runs(const struct pme_work *work, size_t i, int fd, struct pme_range_list *ret);
-/* Is it all of it, up to the end of the file? */
+/* How much of part @p is inside of target @i. */
+uint64_t pme_work_inside(const struct pme_work *work, size_t i, size_t p);
+/* Is it all of it, up to the end of the file?  Of several parts none may be behind it. */
 bool pme_work_is_whole(const struct pme_work *work, size_t i, const struct pme_range_list *runs);
 /*
- * Which bad blocks of the step the open file @fd has, from its byte @start on, as bytes of the
- * device: appended, normalized.
+ * The first of the good bytes @run that are in one piece in target @i: *@ret_at is where, in the
+ * file; how many they are is returned.
  */
-int pme_work_owned(const struct pme_work *work, int fd, uint64_t start, struct pme_range_list *ret);
+uint64_t pme_work_piece(const struct pme_work *work, size_t i, struct pme_range run,
+			uint64_t *ret_at);
+/*
+ * Which bad blocks the open file @fd has in its bytes @range, as bytes of the device: appended,
+ * normalized.
+ */
+int pme_work_owned(const struct pme_work *work, int fd, struct pme_range range,
+		   struct pme_range_list *ret);
+int pme_work_owned_by_target(const struct pme_work *work, size_t i, int fd,
+			     struct pme_range_list *ret);
+static inline int64_t pme_work_ctime(const struct stat *st)
+{
+	return (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec;
+}
 void pme_work_digest(const struct pme_work *work, const void *good, char ret[PME_WORK_DIGEST]);
 
 /* repair-stage.c: the files */
@@ -119,8 +153,10 @@ int pme_work_stage_dir(struct pme_work *work);	/* make staging/ID, DAX or not as
 int pme_work_stage_good(struct pme_work *work); /* "good" */
 int pme_work_load_good(struct pme_work *work);	/* read it back, after a crash: -EUCLEAN, -ENOENT */
 int pme_work_keep_bad(struct pme_work *work);	/* "bad" */
-/* A file with good bytes for target @i, of its own when @own: a descriptor. */
-int pme_work_source(struct pme_work *work, size_t i, bool own);
+/* A file with the good bytes up to @end, of target @i's own when @own: a descriptor. */
+int pme_work_source(struct pme_work *work, size_t i, uint64_t end, bool own);
+/* One of its own with holes, where all parts are as far from @start as they are in the target. */
+int pme_work_spread(struct pme_work *work, size_t i, struct pme_range span);
 /* Which way does it go, after a crash?  Sets kept and switched. */
 int pme_work_look(struct pme_work *work);
 int pme_work_park(struct pme_work *work); /* what has them goes into the quarantine */

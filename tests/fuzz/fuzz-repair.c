@@ -2,7 +2,7 @@
 /*
  * Fuzz target: what the journal says of a repair that did not end, as JSON.  What is accepted can
  * be worked with: ranges that do not overflow, names, a mode.  The same bytes as those of an act.
- * Parsers: repair-place repair-work
+ * Parsers: repair-about repair-place
  */
 #include <string.h>
 
@@ -12,13 +12,25 @@
 
 static void check(const struct pme_work *work)
 {
-	FUZZ_CHECK(work->device.length > 0 && work->device.length <= PME_WORK_MAX);
-	FUZZ_CHECK(work->device.start <= UINT64_MAX - work->device.length);
+	uint64_t length = 0;
+
+	FUZZ_CHECK(work->n_parts > 0 && work->n_parts <= PME_WORK_PARTS_MAX);
+	for (size_t p = 0; p < work->n_parts; p++) {
+		struct pme_range device = work->parts[p].device;
+
+		FUZZ_CHECK(device.length > 0 && device.start <= INT64_MAX - device.length);
+		FUZZ_CHECK(p == 0 || device.start >= pme_range_end(work->parts[p - 1].device));
+		FUZZ_CHECK(work->parts[p].at == length);
+		length += device.length;
+	}
+	FUZZ_CHECK(work->length == length && length <= PME_WORK_MAX);
 	FUZZ_CHECK(work->n_targets > 0);
 	for (size_t i = 0; i < work->n_targets; i++) {
-		FUZZ_CHECK(work->targets[i].path);
-		FUZZ_CHECK(work->targets[i].start <= INT64_MAX - work->device.length);
-		FUZZ_CHECK(work->targets[i].mode <= 07777 && work->targets[i].fd == -1);
+		const struct pme_work_target *t = &work->targets[i];
+
+		for (size_t p = 0; p < work->n_parts; p++)
+			FUZZ_CHECK(t->starts[p] <= INT64_MAX - work->parts[p].device.length);
+		FUZZ_CHECK(t->path && t->mode <= 07777 && t->fd == -1);
 	}
 }
 

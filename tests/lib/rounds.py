@@ -4,8 +4,8 @@
 `stores run` (tests/tools/stores.c; STORES is its path) writes and reads it. Prints TAP lines, without a plan. In guests
 blocks of DISK really go bad; of a loop device they are called so to pmemctl, and read all the same.
 
-In each round a block rests while it is kept (protect sync), becomes bad, and then everybody likes to write it; it must be
-repaired, the file that shares it, too. LOST more rounds are about blocks that were written since they were kept: they
+In each round up to three blocks rest while they are kept (protect sync), become bad, and then everybody likes to write
+them; they must be repaired, the file that shares them, too. LOST more rounds are about blocks that were written since they were kept: they
 must stay errors.
 
 The surprise: a file that is written without a pause is never repaired, by contract (the commit finds it changed), so the
@@ -111,26 +111,28 @@ def steps_of(doc, block):
         {p["path"] for p in t["paths"]} & {path, twin} for t in s["targets"])]
 
 
-def one_round(number, block):
-    byte = byte_on_disk(block)
-    was = block_of(twin, block)
-    what = make_bad(byte)
-    tell("heat", block)
+def one_round(number, blocks):
+    bytes_ = [byte_on_disk(block) for block in blocks]
+    was = [block_of(twin, block) for block in blocks]
+    what = [argument for byte in bytes_ for argument in make_bad(byte)]
+    for block in blocks:
+        tell("heat", block)
     for i, rest in enumerate(RESTS):
         tell("rest", rest)
         doc = repair("--apply", *what)
-        steps = steps_of(doc, block)
+        steps = [step for block in blocks for step in steps_of(doc, block)]
         outcomes = {s["outcome"] for s in steps}
-        if outcomes != {"changed"}:
+        if "changed" not in outcomes:
             break
     tries.append(i + 1)
-    tell("free", block)
+    for block in blocks:
+        tell("free", block)
     tell("rest", RESTS[0])
-    notes = [f"block {block}, byte {byte}", [(s["outcome"], s["refusal"], s["no_proof"], s["error"]) for s in steps],
+    notes = [f"blocks {blocks}, bytes {bytes_}", [(s["outcome"], s["refusal"], s["no_proof"], s["error"]) for s in steps],
              doc["messages"]]
     # no step: the page was in memory, and has other blocks since it was written back
     good = say(outcomes == {"repaired"} or not steps, f"round {number}: repaired", *notes)
-    good &= say(block_of(twin, block) == was, f"round {number}: the twin has what it had", *notes)
+    good &= say([block_of(twin, block) for block in blocks] == was, f"round {number}: the twin has what it had", *notes)
     return good
 
 
@@ -164,14 +166,18 @@ def lost_round(number, block):
 def main():
     blocks = list(range(os.stat(path).st_size // BLOCK))
     rng.shuffle(blocks)
-    number = 0
+    number = at = 0
     while number < n_rounds:
-        some = [blocks[(number + i) % len(blocks)] for i in range(min(AT_ONCE, n_rounds - number))]
+        some = [blocks[(at + i) % len(blocks)] for i in range(AT_ONCE)]
+        at += AT_ONCE
         keep(some)
-        for block in some:
+        while some and number < n_rounds:
             number += 1
-            if not one_round(number, block) or not nothing_wrong(number):
+            together = [some.pop() for _ in range(min(len(some), rng.choice((1, 1, 2, 3))))]
+            if not one_round(number, together) or not nothing_wrong(number):
                 sys.exit(1)
+        for block in some:
+            tell("free", block)
     if not disk.startswith("loop"):
         say(not repair(disk)["plan"], "nobody misses any block")
     for i in range(n_lost):

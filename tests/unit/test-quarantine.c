@@ -230,10 +230,15 @@ static struct json_object *sources(const char *about, const char *uuid)
 	return found;
 }
 
-#define ABOUT(range, targets) \
-	"{'filesystem': {'uuid': 'u'}, 'range': " range ", 'targets': " targets "}"
-#define RANGE "{'start': 0, 'length': 4096}"
-#define TARGET "{'inode': 7, 'start': 8192, 'path': {'path': '/srv/a', 'raw': 'L3M='}}"
+#define ABOUT(parts, targets) \
+	"{'filesystem': {'uuid': 'u'}, 'parts': " parts ", 'targets': " targets "}"
+#define RANGE "[{'range': {'start': 0, 'length': 4096}}]"
+#define TARGET "{'inode': 7, 'starts': [8192], 'path': {'path': '/srv/a', 'raw': 'L3M='}}"
+/* two of three follow each other */
+#define RANGES                                      \
+	"[{'range': {'start': 0, 'length': 4096}}," \
+	" {'range': {'start': 8192, 'length': 4096}}, {'range': {'start': 65536, 'length': 512}}]"
+#define TARGETS "[{'inode': 7, 'starts': [12288, 8192, 0], 'path': {'path': '/srv/a'}}]"
 
 static void sources_come_from_the_journal(void **state)
 {
@@ -242,12 +247,15 @@ static void sources_come_from_the_journal(void **state)
 		ABOUT(RANGE, "7"),
 		ABOUT(RANGE, "[{}]"),
 		ABOUT("{}", "[" TARGET "]"),
-		ABOUT("{'length': 0}", "[" TARGET "]"),
-		ABOUT("{'length': '4096'}", "[" TARGET "]"),
-		ABOUT(RANGE, "[{'inode': -7, 'start': 0, 'path': {'path': '/a'}}]"),
+		ABOUT("[]", "[" TARGET "]"),
+		ABOUT("[{'range': {'length': 0}}]", "[" TARGET "]"),
+		ABOUT("[{'range': {'length': '4096'}}]", "[" TARGET "]"),
+		ABOUT(RANGES, "[" TARGET "]"),
+		ABOUT(RANGE, "[{'inode': -7, 'starts': [0], 'path': {'path': '/a'}}]"),
 		ABOUT(RANGE,
-		      "[{'inode': 7, 'start': 9223372036854775807, 'path': {'path': '/a'}}]"),
-		ABOUT(RANGE, "[{'inode': 7, 'start': 0, 'path': '/a'}]"),
+		      "[{'inode': 7, 'starts': [9223372036854775807], 'path': {'path': '/a'}}]"),
+		ABOUT(RANGE, "[{'inode': 7, 'starts': 0, 'path': {'path': '/a'}}]"),
+		ABOUT(RANGE, "[{'inode': 7, 'starts': [0], 'path': '/a'}]"),
 		"{}",
 	};
 	struct json_object *array = sources(ABOUT(RANGE, "[" TARGET ", {}]"), "u"), *first;
@@ -259,6 +267,12 @@ static void sources_come_from_the_journal(void **state)
 	assert_int_equal(pme_json_get_number(first, "inode"), 7);
 	assert_int_equal(pme_json_get_number(pme_json_get(first, "range"), "start"), 8192);
 	assert_int_equal(pme_json_get_number(pme_json_get(first, "range"), "length"), 4096);
+	json_object_put(array);
+	array = sources(ABOUT(RANGES, TARGETS), "u");
+	assert_int_equal(pme_json_count(array), 2);
+	first = pme_json_get(pme_json_at(array, 1), "range");
+	assert_int_equal(pme_json_get_number(first, "start"), 8192);
+	assert_int_equal(pme_json_get_number(first, "length"), 8192);
 	json_object_put(array);
 	assert_null(sources(ABOUT(RANGE, "[" TARGET "]"), "another"));
 	assert_null(sources(ABOUT(RANGE, "[" TARGET "]"), NULL));

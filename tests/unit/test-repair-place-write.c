@@ -128,6 +128,8 @@ struct world {
 	struct pme_dev dev;
 	struct pme_fs fs;
 	struct pme_work_target target;
+	struct pme_work_part part;
+	uint64_t start;
 	struct pme_work work;
 	unsigned char good[SIZE];
 };
@@ -135,12 +137,16 @@ struct world {
 static void world_init(struct world *w, struct rnd *random)
 {
 	*w = (struct world){.dev = {.name = (char *)"pmem0", .devno = DEVNO},
+			    .part = {.device = {START, SIZE}},
 			    .target = {.path = (char *)"/srv/a", .fd = -1}};
+	w->target.starts = &w->start;
 	w->fs = (struct pme_fs){.dev = &w->dev};
 	w->work = (struct pme_work){.fs = &w->fs,
 				    .targets = &w->target,
 				    .n_targets = 1,
-				    .device = {START, SIZE},
+				    .parts = &w->part,
+				    .n_parts = 1,
+				    .length = SIZE,
 				    .good = w->good};
 	for (size_t i = 0; i < SIZE; i++)
 		w->good[i] = (unsigned char)rnd_below(random, 256);

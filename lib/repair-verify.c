@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What must be true after a switch; see repair-work.h.
+ */
+#include <fcntl.h>
+#include <string.h>
+
+#include "remap.h"
+#include "repair-work.h"
+#include "vault.h"
+#include "xfs-fsmap.h"
+#include "xfs-inode.h"
+
+/* Inodes of our own files. */
+struct inodes {
+	uint64_t *items;
+	size_t count, alloc;
+};
+
+static void inodes_done(struct inodes *inodes)
+{
+	free(inodes->items);
+}
+
+static int add_inodes(int dir, struct inodes *ret)
+{
+	struct pme_os os = {.root = dir};
+	char **names = NULL;
+	size_t count = 0;
+	int r = dir < 0 ? 0 : pme_os_list(&os, ".", &names, &count);
+
+	for (size_t n = 0; r == 0 && n < count; n++) {
+		struct stat st;
+
+		if (pme_os_stat_at(dir, names[n], false, &st) < 0)
+			continue;
+		r = pme_grow(&ret->items, &ret->alloc, ret->count, sizeof(*ret->items));
+		if (r == 0)
+			ret->items[ret->count++] = st.st_ino;
+	}
+	pme_os_free_names(names, count);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* Is @ino one of our own files: in the quarantine, or (about to go) in the staging folder? */
+static int is_ours(struct pme_work *work, uint64_t ino, struct inodes *ours)
+{
+	_cleanup_close_ int parked = -1;
+	int r = 0;
+
+	if (ours->count == 0) {
+		parked = pme_vault_open(work->reach.root, PME_VAULT_QUARANTINE, false);
+		r = add_inodes(parked, ours);
+		if (r == 0)
+			r = add_inodes(work->dir, ours);
+	}
+	for (size_t i = 0; r == 0 && i < ours->count; i++)
+		r = ours->items[i] == ino;
+	return r;
+}
+
+static int check_piece(struct pme_work *work, const struct pme_xfs_piece *piece,
+		       struct inodes *ours)
+{
+	int r;
+
+	if (piece->owner == FMR_OWN_FREE && piece->flags & FMR_OF_SPECIAL_OWNER)
+		return pme_work_fail(work, -EUCLEAN, "bad blocks are free now");
+	if (piece->flags & FMR_OF_SPECIAL_OWNER)
+		return pme_work_fail(work, -EUCLEAN, "bad blocks belong to metadata now");
+	r = is_ours(work, piece->owner, ours);
+	return r == 0 ? pme_work_fail(work, -EBUSY, "inode %llu has the bad blocks, too",
+				      (unsigned long long)piece->owner)
+		      : (r < 0 ? r : 0);
+}
+
+static int check_part(struct pme_work *work, struct pme_range device, struct inodes *ours)
+{
+	struct pme_xfs_records records = {0};
+	struct pme_xfs_pieces pieces = {0};
+	int r = pme_xfs_fsmap_read(work->reach.root, work->fs->dev->devno, device, &records);
+
+	if (r == 0)
+		r = pme_xfs_fsmap_pieces(&records, device, FMR_OWN_FREE, &pieces);
+	if (r < 0)
+		pme_work_fail(work, r, "the reverse map cannot be read: %s", strerror(-r));
+	for (size_t i = 0; r == 0 && i < pieces.count; i++)
+		r = check_piece(work, &pieces.items[i], ours);
+	pme_xfs_records_done(&records);
+	pme_xfs_pieces_done(&pieces);
+	return r;
+}
+
+/* Nobody has the bad blocks but us: asked of the reverse map, where there is one. */
+static int check_owners(struct pme_work *work)
+{
+	_cleanup_(inodes_done) struct inodes ours = {0};
+	struct pme_xfs_geo geo;
+	int r = pme_xfs_geo_read(work->reach.root, &geo);
+
+	if (r < 0 || !geo.has_rmap)
+		return 0; /* the files themselves were asked */
+	for (size_t p = 0; r == 0 && p < work->n_parts; p++)
+		r = check_part(work, work->parts[p].device, &ours);
+	return r;
+}
+
+static int read_parts(struct pme_work *work, size_t i, int fd, unsigned char *buf)
+{
+	const struct pme_work_target *t = &work->targets[i];
+	int r = 0;
+
+	for (size_t p = 0; r == 0 && p < work->n_parts; p++) {
+		size_t inside = (size_t)pme_work_inside(work, i, p);
+
+		if (inside > 0)
+			r = pme_remap_read(fd, buf + work->parts[p].at, inside, t->starts[p]);
+	}
+	return r;
+}
+
+/* The bytes, from the media: what was staged, unless somebody has written since. */
+static int check_bytes(struct pme_work *work, size_t i, int fd)
+{
+	const struct pme_work_target *t = &work->targets[i];
+	_cleanup_free_ unsigned char *buf = calloc(1, work->length);
+	char digest[PME_WORK_DIGEST];
+	struct stat st;
+	int r = buf ? read_parts(work, i, fd, buf) : -ENOMEM;
+
+	if (r < 0)
+		return pme_work_fail(work, r, "%s: cannot be read after the repair: %s", t->path,
+				     strerror(-r));
+	pme_work_digest(work, buf, digest);
+	if (strcmp(digest, work->digest) == 0)
+		return 0;
+	r = pme_os_fstat(fd, &st);
+	if (r < 0)
+		return r;
+	if (pme_work_ctime(&st) != t->ctime)
+		return 0;
+	return pme_work_fail(work, -EBADMSG, "%s: reads back different bytes", t->path);
+}
+
+static int verify_target(struct pme_work *work, size_t i)
+{
+	_cleanup_(pme_range_list_done) struct pme_range_list runs = {0};
+	_cleanup_close_ int fd = pme_work_open_target(work, i, O_RDONLY | O_DIRECT);
+	int r = fd;
+
+	if (r == -ESTALE)
+		return 0;
+	if (r >= 0)
+		r = pme_work_runs(work, i, fd, &runs);
+	if (r < 0)
+		return pme_work_fail(work, r, "%s: cannot be looked at after the repair: %s",
+				     work->targets[i].path, strerror(-r));
+	if (runs.count > 0)
+		return pme_work_fail(work, -EBUSY, "%s: has bad blocks still",
+				     work->targets[i].path);
+	return check_bytes(work, i, fd);
+}
+
+int pme_work_verify(struct pme_work *work)
+{
+	int r = check_owners(work);
+
+	for (size_t i = 0; r == 0 && i < work->n_targets; i++)
+		r = verify_target(work, i);
+	return r;
+}
