@@ -137,6 +137,14 @@ int options_usage_error(struct cli *cli, const char *subject, const char *text)
 	return -EINVAL;
 }
 
+int options_check_give_up(struct cli *cli)
+{
+	if (!cli->give_up || strcmp(cli->give_up, "zero") == 0)
+		return 0;
+	return options_usage_error(cli, cli->give_up,
+				   "lost bytes can be given up for zeros only: --give-up zero");
+}
+
 /* The row of what getopt_long() returned; NULL: of none. */
 static const struct row *row_of(int option)
 {
