@@ -20,10 +20,11 @@ enum cli_option {
 	CLI_EVENTS = 4,	   /* --since, --until, --type, --severity, --follow, --limit */
 	CLI_HEALTH = 8,	   /* --health */
 	CLI_PROTECT = 16,  /* --replica, --keep, --every, --rate, --purge */
-	CLI_REPAIR = 32,   /* --apply, --auto, --from, --accept-unproven, --give-up, --in-place, … */
-	CLI_FORCE = 64,	   /* --force */
-	CLI_DRY_RUN = 128, /* --dry-run */
+	CLI_REPAIR = 32, /* --apply, --auto, --from, --accept-unproven, --give-up, --in-place, … */
+	CLI_FORCE = 64,	 /* --force */
+	CLI_DRY_RUN = 128,  /* --dry-run */
 	CLI_DEADLINE = 256, /* --deadline */
+	CLI_GIVE_UP = 512,  /* --give-up */
 };
 
 struct cli {

@@ -6,6 +6,7 @@
 
 #include "clear.h"
 #include "cli.h"
+#include "options.h"
 #include "text.h"
 
 static void empty_clear(struct json_object *doc)
@@ -34,10 +35,13 @@ static int run_clear(struct cli *cli, struct json_object *doc)
 		.range = cli->args[0],
 		.dry_run = cli->dry_run,
 		.force = cli->force,
+		.give_up = cli->give_up != NULL,
 	};
 	struct pme_clear clear = {0};
-	int r = pme_clear_run(cli->os, &args, &cli->log, &clear);
+	int r = options_check_give_up(cli);
 
+	if (r == 0)
+		r = pme_clear_run(cli->os, &args, &cli->log, &clear);
 	if (r == 0) {
 		pme_clear_json(&clear, cli->dry_run, doc);
 		cli->exit_status = exit_status(clear.state);
@@ -105,14 +109,17 @@ static void clear_text(const struct cli *cli, struct json_object *doc)
 		printf("\n");
 	}
 	if (way) {
-		printf("    by writing zeros to the device; does that clear? %s: ",
+		printf("    %s; does that clear? %s: ",
+		       strcmp(pme_json_get_text(way, "path"), "clear-error") == 0
+			       ? "by the command of the bus"
+			       : "by writing zeros to the device",
 		       pme_json_get_text(way, "works"));
 		text_name(pme_json_get_text(way, "reason"));
 		printf("\n");
 	}
 	for (size_t i = 0; i < pme_json_count(pieces); i++)
 		piece_text(pme_json_at(pieces, i));
-	list_text(doc, "failed", "could not be written");
+	list_text(doc, "failed", "could not be cleared");
 	list_text(doc, "unreadable", "cannot be read back");
 	list_text(doc, "still_bad", "still listed as bad");
 	printf("%s", pme_json_get_text(doc, "state"));
@@ -126,13 +133,15 @@ static void clear_text(const struct cli *cli, struct json_object *doc)
 const struct cmd cmd_clear = {
 	.name = "clear",
 	.format = "pmemctl.clear",
-	.usage = "[--dry-run] [--force] DEV:START+LEN",
+	.usage = "[--dry-run] [--force] [--give-up zero] DEV:START+LEN",
 	.summary = "overwrite a bad range that nobody needs, so that it can be used again",
 	.help = "\n"
 		"  --dry-run  only say what would be done, and whether it works on this bus\n"
-		"  --force    try also where the bus is known not to clear\n\n"
+		"  --force    try also where the bus is known not to clear\n"
+		"  --give-up zero\n"
+		"             zeros also for bad bytes of a devdax device that nobody has open\n\n"
 		"What has an owner is refused, with or without --force.\n",
-	.options = CLI_FORCE | CLI_DRY_RUN,
+	.options = CLI_FORCE | CLI_DRY_RUN | CLI_GIVE_UP,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_clear,

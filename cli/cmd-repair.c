@@ -15,11 +15,8 @@
 
 static int take_args(struct cli *cli, struct pme_repair_args *ret)
 {
-	if (cli->give_up && strcmp(cli->give_up, "zero") != 0) {
-		pme_log_add(&cli->log, PME_ERROR, cli->give_up,
-			    "lost bytes can be given up for zeros only: --give-up zero");
+	if (options_check_give_up(cli) < 0)
 		return -EINVAL;
-	}
 	if (cli->automatic && (cli->from || cli->give_up || cli->accept_unproven || cli->in_place ||
 			       (cli->resume && !cli->apply)))
 		return options_usage_error(cli, "--auto",

@@ -121,7 +121,7 @@ static const struct row rows[] = {
 	TEXT("rate", rate, .of = CLI_PROTECT),
 	FLAG("purge", purge, .of = CLI_PROTECT),
 	TEXT("from", from, .of = CLI_REPAIR),
-	TEXT("give-up", give_up, .of = CLI_REPAIR),
+	TEXT("give-up", give_up, .of = CLI_REPAIR | CLI_GIVE_UP),
 	FLAG("apply", apply, .of = CLI_REPAIR),
 	FLAG("auto", automatic, .of = CLI_REPAIR),
 	FLAG("accept-unproven", accept_unproven, .of = CLI_REPAIR),
@@ -135,6 +135,14 @@ int options_usage_error(struct cli *cli, const char *subject, const char *text)
 {
 	pme_log_add(&cli->log, PME_ERROR, subject, "%s", text);
 	return -EINVAL;
+}
+
+int options_check_give_up(struct cli *cli)
+{
+	if (!cli->give_up || strcmp(cli->give_up, "zero") == 0)
+		return 0;
+	return options_usage_error(cli, cli->give_up,
+				   "lost bytes can be given up for zeros only: --give-up zero");
 }
 
 /* The row of what getopt_long() returned; NULL: of none. */

@@ -20,4 +20,7 @@ int options_take_arguments(struct cli *cli, const struct cmd *cmd);
 /* Says so in the log; -EINVAL. */
 int options_usage_error(struct cli *cli, const char *subject, const char *text);
 
+/* Is the argument of --give-up one that there is?  0, or -EINVAL and said. */
+int options_check_give_up(struct cli *cli);
+
 #endif

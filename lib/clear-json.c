@@ -23,7 +23,7 @@ static struct json_object *way_json(const struct pme_clear_way *way)
 {
 	struct json_object *object = pme_json_object();
 
-	pme_json_text(object, "path", "block-write");
+	pme_json_text(object, "path", pme_clear_path_name(way->path));
 	pme_json_text(object, "provider", way->provider);
 	pme_json_text(object, "works", pme_clear_works_name(way->works));
 	pme_json_text(object, "reason", way->reason);

@@ -55,7 +55,7 @@ static bool is_nobodys(const struct pme_claim *claim)
 }
 
 /* Why the bytes of @claim may not be written, allocated. */
-static char *refuse(const struct pme_claim *claim)
+static char *why_not(const struct pme_claim *claim)
 {
 	if (claim->certainty == PME_UNCERTAIN || claim->kind == PME_OWNER_UNKNOWN)
 		return pme_printf("it is not known whose these bytes are: %s",
@@ -82,8 +82,41 @@ static char *refuse(const struct pme_claim *claim)
 			  claim->file && claim->file->n_paths > 0 ? claim->file->paths[0] : "");
 }
 
+/* A device that stands on the region has these bytes: it is the one to be asked for. */
+static char *refuse_upper(const struct pme_clear *clear, const struct pme_claim *claim)
+{
+	const struct pme_dev *upper = claim->n_hops > 1 ? claim->hops[1].dev : NULL;
+
+	if (clear->way.path != PME_CLEAR_COMMAND || !upper)
+		return NULL;
+	return pme_printf(
+		"these bytes are those of %s: give the range there (%s:%" PRIu64 "+%" PRIu64 ")",
+		pme_dev_label(upper), pme_dev_label(upper), claim->hops[1].start, claim->length);
+}
+
+/* Sets *@ret when the bytes may not be written: 0 or -ENOMEM. */
+static int refuse(const struct pme_clear *clear, const struct pme_claim *claim, char **ret)
+{
+	const struct pme_dev *last = claim->hops[claim->n_hops - 1].dev;
+	bool is_exact = claim->certainty == PME_EXACT;
+
+	*ret = refuse_upper(clear, claim);
+	if (*ret)
+		return 0;
+	if (is_exact && claim->kind == PME_OWNER_UNUSED && last->kind == PME_DEV_REGION)
+		return pme_clear_refuse_region(clear, last, ret);
+	if (is_exact && claim->kind == PME_OWNER_DEVDAX)
+		return pme_clear_refuse_devdax(clear, claim, ret);
+	if (is_exact && (in_quarantine(claim) || is_nobodys(claim)))
+		return 0;
+	*ret = why_not(claim);
+	return *ret ? 0 : -ENOMEM;
+}
+
 static int judge_finding(struct pme_clear *clear, const struct pme_finding *finding)
 {
+	int r;
+
 	clear->pieces = calloc(finding->n_claims + 1, sizeof(*clear->pieces));
 	if (!clear->pieces)
 		return -ENOMEM;
@@ -92,11 +125,9 @@ static int judge_finding(struct pme_clear *clear, const struct pme_finding *find
 		struct pme_clear_piece *piece = &clear->pieces[clear->count++];
 
 		piece->claim = claim;
-		if (claim->certainty == PME_EXACT && (in_quarantine(claim) || is_nobodys(claim)))
-			continue;
-		piece->refusal = refuse(claim);
-		if (!piece->refusal)
-			return -ENOMEM;
+		r = refuse(clear, claim, &piece->refusal);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -117,31 +148,31 @@ static int covers(const struct pme_clear *clear, bool *ret)
 	return r;
 }
 
-static int set_refused(struct pme_clear *clear, char *reason)
+int pme_clear_set(struct pme_clear *clear, enum pme_clear_state state, char *reason)
 {
-	clear->state = PME_CLEAR_REFUSED;
+	clear->state = state;
 	free(clear->reason);
 	clear->reason = reason;
 	return reason ? 0 : -ENOMEM;
+}
+
+static int set_refused(struct pme_clear *clear, char *reason)
+{
+	return pme_clear_set(clear, PME_CLEAR_REFUSED, reason);
 }
 
 static int judge_device(struct pme_clear *clear)
 {
 	const struct pme_dev *dev = clear->dev;
 
-	if (dev->kind == PME_DEV_REGION)
-		return set_refused(clear, pme_printf("no disk shows these bytes of %s, so they "
-						     "cannot be overwritten: ndctl clear-errors "
-						     "is made for them",
-						     dev->name));
-	if (dev->kind != PME_DEV_DISK)
+	if (dev->kind != PME_DEV_DISK && clear->way.path != PME_CLEAR_COMMAND)
 		return set_refused(clear, pme_printf("%s stands on other devices, or is no block "
 						     "device: give the range on the disk below, "
 						     "which pmemctl explain shows",
 						     pme_dev_label(dev)));
 	if (clear->range.start % PME_SECTOR || clear->range.length % PME_SECTOR)
 		return set_refused(clear, pme_printf("only whole sectors of 512 bytes can be "
-						     "overwritten"));
+						     "cleared"));
 	if (clear->way.unit &&
 	    (clear->range.start % clear->way.unit || clear->range.length % clear->way.unit))
 		return set_refused(clear, pme_printf("the platform clears %" PRIu64
@@ -162,7 +193,10 @@ int pme_clear_judge(struct pme_clear *clear)
 		return set_refused(clear, pme_printf("the range is not one of one device"));
 	clear->dev = findings->items[0].dev;
 	clear->range = findings->items[0].range;
-	r = pme_clear_way_of(clear->scan.topo, clear->dev, clear->range, &clear->way);
+	if (clear->dev->kind == PME_DEV_REGION || clear->dev->kind == PME_DEV_CHARDEV)
+		r = pme_clear_command_way(clear->scan.topo, clear->dev, clear->range, &clear->way);
+	else
+		r = pme_clear_way_of(clear->scan.topo, clear->dev, clear->range, &clear->way);
 	if (r == 0)
 		r = judge_finding(clear, &findings->items[0]);
 	if (r == 0)

@@ -250,14 +250,6 @@ static int read_all(struct pme_clear *clear)
 	return r;
 }
 
-static int set(struct pme_clear *clear, enum pme_clear_state state, char *reason)
-{
-	clear->state = state;
-	free(clear->reason);
-	clear->reason = reason;
-	return reason ? 0 : -ENOMEM;
-}
-
 /* The state that follows from what was written and what is there now. */
 static int conclude(struct pme_clear *clear)
 {
@@ -266,23 +258,26 @@ static int conclude(struct pme_clear *clear)
 		"has to be cleared by its firmware's tools or replaced";
 
 	if (clear->written.count == 0)
-		return set(clear, PME_CLEAR_FAILED,
-			   pme_printf("no write succeeded, and nothing was changed: %s", advice));
+		return pme_clear_set(
+			clear, PME_CLEAR_FAILED,
+			pme_printf("no write succeeded, and nothing was changed: %s", advice));
 	if (clear->failed.count > 0)
-		return set(clear, PME_CLEAR_PARTLY,
-			   pme_printf("%" PRIu64 " bytes could not be written: %s",
-				      pme_range_list_bytes(&clear->failed), advice));
+		return pme_clear_set(clear, PME_CLEAR_PARTLY,
+				     pme_printf("%" PRIu64 " bytes could not be written: %s",
+						pme_range_list_bytes(&clear->failed), advice));
 	if (clear->unreadable.count > 0)
-		return set(clear, PME_CLEAR_PARTLY,
-			   pme_printf("%" PRIu64 " bytes cannot be read back after they were "
-				      "written: %s",
-				      pme_range_list_bytes(&clear->unreadable), advice));
+		return pme_clear_set(clear, PME_CLEAR_PARTLY,
+				     pme_printf("%" PRIu64
+						" bytes cannot be read back after they were "
+						"written: %s",
+						pme_range_list_bytes(&clear->unreadable), advice));
 	if (clear->still_bad.count > 0)
-		return set(clear, PME_CLEAR_PARTLY,
-			   pme_printf("all was written and read back, but a list still has %" PRIu64
-				      " bytes: it is made anew when the namespace is enabled again "
-				      "(ndctl disable-namespace, enable-namespace)",
-				      pme_range_list_bytes(&clear->still_bad)));
+		return pme_clear_set(
+			clear, PME_CLEAR_PARTLY,
+			pme_printf("all was written and read back, but a list still has %" PRIu64
+				   " bytes: it is made anew when the namespace is enabled again "
+				   "(ndctl disable-namespace, enable-namespace)",
+				   pme_range_list_bytes(&clear->still_bad)));
 	clear->state = PME_CLEAR_CLEARED;
 	return 0;
 }
@@ -296,16 +291,17 @@ static int act(const struct pme_os *os, struct pme_clear *clear, struct pme_log 
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0)
-		return set(clear, PME_CLEAR_REFUSED,
-			   pme_printf("cannot hold the file in quarantine: %s",
-				      r == -ESTALE	? "it changed meanwhile"
-				      : r == -ETIMEDOUT ? "another run of pmemctl works there"
+		return pme_clear_set(clear, PME_CLEAR_REFUSED,
+				     pme_printf("cannot hold the file in quarantine: %s",
+						r == -ESTALE ? "it changed meanwhile"
+						: r == -ETIMEDOUT
+							? "another run of pmemctl works there"
 							: strerror(-r)));
 	fd = open_disk(clear);
 	if (fd < 0)
-		return set(clear, PME_CLEAR_REFUSED,
-			   pme_printf("cannot open %s for writing: %s", clear->dev->name,
-				      pme_media_error(fd)));
+		return pme_clear_set(clear, PME_CLEAR_REFUSED,
+				     pme_printf("cannot open %s for writing: %s", clear->dev->name,
+						pme_media_error(fd)));
 	r = write_all(clear, fd);
 	if (r < 0)
 		pme_log_add(log, PME_ERROR, clear->dev->name, "cannot write to it: %s",
@@ -316,9 +312,46 @@ static int act(const struct pme_os *os, struct pme_clear *clear, struct pme_log 
 	if (r == 0)
 		r = read_all(clear);
 	if (r < 0)
-		return set(clear, PME_CLEAR_PARTLY,
-			   pme_printf("cannot look at what became of it: %s", pme_media_error(r)));
+		return pme_clear_set(
+			clear, PME_CLEAR_PARTLY,
+			pme_printf("cannot look at what became of it: %s", pme_media_error(r)));
 	return conclude(clear);
+}
+
+/* A command is sent for nothing but what the region's list has; no list, no command. */
+static int look_for_command(struct pme_clear *clear)
+{
+	const char *region = pme_dev_region(clear->dev)->name;
+	int r = pme_clear_command_look(clear);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		return pme_clear_set(clear, PME_CLEAR_REFUSED,
+				     pme_printf("the list of bad blocks of %s is not whole, or "
+						"cannot be read: %s",
+						region, strerror(-r)));
+	if (clear->listed.count == 0)
+		return pme_clear_set(clear, PME_CLEAR_REFUSED,
+				     pme_printf("the list of bad blocks of %s has none of these "
+						"bytes: there is nothing to clear",
+						region));
+	return 0;
+}
+
+/* What the way alone says. */
+static int check_way(struct pme_clear *clear, bool force)
+{
+	const struct pme_clear_way *way = &clear->way;
+
+	if (way->path == PME_CLEAR_COMMAND)
+		return way->works == PME_CLEAR_WORKS
+			       ? look_for_command(clear)
+			       : pme_clear_set(clear, PME_CLEAR_REFUSED, strdup(way->reason));
+	if (way->works == PME_CLEAR_FAILS && !force)
+		return pme_clear_set(clear, PME_CLEAR_REFUSED,
+				     pme_printf("%s; --force tries all the same", way->reason));
+	return 0;
 }
 
 int pme_clear_run(const struct pme_os *os, const struct pme_clear_args *args, struct pme_log *log,
@@ -333,14 +366,15 @@ int pme_clear_run(const struct pme_os *os, const struct pme_clear_args *args, st
 	};
 	int r = pme_scan_run(os, &scan_args, log, &ret->scan);
 
+	ret->give_up = args->give_up;
+	ret->incomplete = log->incomplete;
 	if (r == 0)
 		r = pme_clear_judge(ret);
-	if (r < 0 || ret->state == PME_CLEAR_REFUSED)
+	if (r == 0 && ret->state != PME_CLEAR_REFUSED)
+		r = check_way(ret, args->force);
+	if (r < 0 || ret->state == PME_CLEAR_REFUSED || args->dry_run)
 		return r;
-	if (ret->way.works == PME_CLEAR_FAILS && !args->force)
-		return set(ret, PME_CLEAR_REFUSED,
-			   pme_printf("%s; --force tries all the same", ret->way.reason));
-	return args->dry_run ? 0 : act(os, ret, log);
+	return ret->way.path == PME_CLEAR_COMMAND ? pme_clear_command_run(ret) : act(os, ret, log);
 }
 
 void pme_clear_done(struct pme_clear *clear)
@@ -350,6 +384,7 @@ void pme_clear_done(struct pme_clear *clear)
 	free(clear->pieces);
 	free(clear->reason);
 	pme_clear_way_done(&clear->way);
+	pme_range_list_done(&clear->listed);
 	pme_range_list_done(&clear->written);
 	pme_range_list_done(&clear->failed);
 	pme_range_list_done(&clear->still_bad);

@@ -78,7 +78,8 @@ static struct nvdimm_bus_descriptor descriptor = {
 	.provider_name = "clearbus",
 	.module = THIS_MODULE,
 	.ndctl = control,
-	.cmd_mask = BIT(ND_CMD_ARS_CAP) | BIT(ND_CMD_CLEAR_ERROR),
+	/* libndctl sends CLEAR_ERROR only where ARS_STATUS is, too; nobody asks for that here */
+	.cmd_mask = BIT(ND_CMD_ARS_CAP) | BIT(ND_CMD_ARS_STATUS) | BIT(ND_CMD_CLEAR_ERROR),
 };
 
 static int inject(void *data, u64 address)
