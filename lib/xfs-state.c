@@ -256,20 +256,33 @@ static bool is_chunk(const struct pme_xfs_piece *piece)
 }
 
 struct statting {
-	const struct pme_xfs_view *view;
+	int fd;
+	const struct pme_xfs_inodes *earlier; /* or NULL */
 	struct pme_xfs_inodes *inodes;
 };
 
 static int stat_inode(void *arg, size_t i)
 {
 	const struct statting *statting = arg;
+	const struct pme_xfs_inodes *earlier = statting->earlier;
+	struct pme_xfs_inode *inode = &statting->inodes->items[i];
+	size_t j = earlier ? pme_xfs_inodes_find(earlier, inode->ino) : 0;
 
-	return pme_xfs_inode_stat(statting->view->fd, &statting->inodes->items[i]);
+	if (!earlier || j == earlier->count || earlier->items[j].ino != inode->ino ||
+	    !pme_xfs_inode_is_same(statting->fd, &earlier->items[j]))
+		return pme_xfs_inode_stat(statting->fd, inode);
+	*inode = earlier->items[j];
+	return 0;
 }
 
-static int take_inodes(const struct pme_xfs_view *view, struct pme_xfs_state *state)
+static int take_inodes(const struct pme_xfs_view *view, const struct pme_xfs_state *earlier,
+		       struct pme_xfs_state *state)
 {
-	struct statting statting = {.view = view, .inodes = &state->inodes};
+	struct statting statting = {
+		.fd = view->fd,
+		.earlier = earlier ? &earlier->inodes : NULL,
+		.inodes = &state->inodes,
+	};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < state->pieces.count; i++) {
@@ -292,7 +305,7 @@ int pme_xfs_state_take(const struct pme_xfs_view *view, const struct pme_range_l
 {
 	int r = take_pieces(view, ranges, earlier, ret);
 
-	return r < 0 ? r : take_inodes(view, ret);
+	return r < 0 ? r : take_inodes(view, earlier, ret);
 }
 
 void pme_xfs_state_done(struct pme_xfs_state *state)
