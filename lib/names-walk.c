@@ -189,7 +189,8 @@ static int look_at(struct pme_walk *walk, const struct dirent64 *entry)
 	if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 		return 0;
 	walk->n_entries++;
-	i = pme_wanted_find(wanted, entry->d_ino);
+	i = pme_wanted_may_have(wanted, entry->d_ino) ? pme_wanted_find(wanted, entry->d_ino)
+						      : wanted->n_files;
 	if (i < wanted->n_files)
 		r = keep_name(walk, i, entry->d_name);
 	if (r == 0 && i < wanted->n_files && wanted->files[i]->out_of_reach)
@@ -203,7 +204,7 @@ static int look_through(struct pme_walk *walk, size_t size)
 {
 	size_t pos = 0;
 
-	while (pos < size && !pme_wanted_all_found(&walk->walks->wanted)) {
+	while (pos < size) {
 		const struct dirent64 *entry = (const void *)(walk->dents + pos);
 		int r;
 
