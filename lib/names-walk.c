@@ -199,19 +199,29 @@ static int look_at(struct pme_walk *walk, const struct dirent64 *entry)
 	return r;
 }
 
+/* Of nearly all entries nothing is wanted, neither they nor what is below them. */
+static bool is_nothing(const struct pme_walk *walk, const struct dirent64 *entry)
+{
+	return entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN &&
+	       !pme_wanted_may_have(&walk->walks->wanted, entry->d_ino);
+}
+
 static int look_through(struct pme_walk *walk, size_t size)
 {
 	size_t pos = 0;
 
-	while (pos < size && !pme_wanted_all_found(&walk->walks->wanted)) {
+	while (pos < size) {
 		const struct dirent64 *entry = (const void *)(walk->dents + pos);
-		int r;
+		int r = 0;
 
 		if (size - pos <= offsetof(struct dirent64, d_name) ||
 		    entry->d_reclen <= offsetof(struct dirent64, d_name) ||
 		    entry->d_reclen > size - pos)
 			return -EPROTO;
-		r = look_at(walk, entry);
+		if (is_nothing(walk, entry))
+			walk->n_entries++;
+		else
+			r = look_at(walk, entry);
 		if (r < 0)
 			return r;
 		pos += entry->d_reclen;

@@ -3,6 +3,7 @@
 #include "names-wanted.h"
 
 #define FILTER_BITS_MIN 4096
+#define FILTER_BITS_EACH 128 /* so that less than one in a hundred is looked for in vain */
 
 static int by_inode(const void *a, const void *b)
 {
@@ -21,7 +22,7 @@ static uint32_t missing_at_first(const struct pme_file *file)
 static int prepare_filter(struct pme_wanted *wanted)
 {
 	wanted->filter_bits = FILTER_BITS_MIN;
-	while (wanted->filter_bits < wanted->n_files * 16)
+	while (wanted->filter_bits < wanted->n_files * FILTER_BITS_EACH)
 		wanted->filter_bits *= 2;
 	wanted->filter = calloc(wanted->filter_bits / 8, 1);
 	if (!wanted->filter)
@@ -57,19 +58,12 @@ void pme_wanted_done(struct pme_wanted *wanted)
 	free(wanted->filter);
 }
 
-static bool may_be_wanted(const struct pme_wanted *wanted, uint64_t ino)
-{
-	uint64_t bit = ino & (wanted->filter_bits - 1);
-
-	return wanted->filter[bit / 8] >> bit % 8 & 1;
-}
-
 size_t pme_wanted_find(const struct pme_wanted *wanted, uint64_t ino)
 {
 	const struct pme_file key = {.inode = ino}, *keyp = &key;
 	struct pme_file **found;
 
-	if (!may_be_wanted(wanted, ino))
+	if (!pme_wanted_may_have(wanted, ino))
 		return wanted->n_files;
 	found = bsearch(&keyp, wanted->files, wanted->n_files, sizeof(*wanted->files), by_inode);
 	return found ? (size_t)(found - wanted->files) : wanted->n_files;

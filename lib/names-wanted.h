@@ -24,6 +24,14 @@ struct pme_wanted {
 int pme_wanted_init(struct pme_wanted *wanted, struct pme_file **files, size_t n_files);
 void pme_wanted_done(struct pme_wanted *wanted);
 
+/* Asked about each entry of the filesystem, and nearly always false. */
+static inline bool pme_wanted_may_have(const struct pme_wanted *wanted, uint64_t ino)
+{
+	uint64_t bit = ino & (wanted->filter_bits - 1);
+
+	return wanted->filter[bit / 8] >> bit % 8 & 1;
+}
+
 /* Position of the file with number @ino, n_files when it is not wanted. */
 size_t pme_wanted_find(const struct pme_wanted *wanted, uint64_t ino);
 

@@ -19,11 +19,11 @@ struct publish {
 	const struct pme_os *os;
 	const struct pme_fs *fs;
 	const struct pme_names *names;
-	int *dirs; /* of each mount: see dir_of() */
+	struct pme_file **files;
+	int *dirs; /* of each mount: a copy of it, or BY_PATH */
 };
 
-#define NOT_TRIED (-1)
-#define BY_PATH (-2)
+#define BY_PATH (-1)
 #define MAX_DIRS 64 /* mounts that are copied: more are what containers have, by the thousand */
 
 int pme_names_add(struct pme_names *names, struct pme_file *file, char *path)
@@ -207,25 +207,34 @@ static bool has_path(const struct pme_file *file, const char *path)
 	return false;
 }
 
-/* A copy of the mount, made when it is wanted; BY_PATH: there is none. */
-static int dir_of(const struct publish *publish, size_t mount)
+/* Does any name lie in the part of the filesystem that @mount shows? */
+static bool shows_any(const struct pme_mount *mount, const struct pme_names *names)
 {
-	int *dir = &publish->dirs[mount];
+	for (size_t i = 0; *mount->root == '/' && i < names->count; i++)
+		if (below_root(mount->root, names->items[i].path))
+			return true;
+	return false;
+}
 
-	if (*dir == NOT_TRIED)
-		*dir = mount < MAX_DIRS
-			       ? pme_os_enter_mount(publish->os, publish->fs->mounts[mount]->target)
-			       : BY_PATH;
-	if (*dir < 0)
-		*dir = BY_PATH;
-	return *dir;
+/* Copies of the mounts that are wanted, as far as they can be made. */
+static void open_dirs(const struct publish *publish)
+{
+	const struct pme_fs *fs = publish->fs;
+
+	for (size_t i = 0; i < fs->n_mounts; i++) {
+		int dir = BY_PATH;
+
+		if (i < MAX_DIRS && shows_any(fs->mounts[i], publish->names))
+			dir = pme_os_enter_mount(publish->os, fs->mounts[i]->target);
+		publish->dirs[i] = dir < 0 ? BY_PATH : dir;
+	}
 }
 
 static bool is_shown(const struct publish *publish, size_t i, const char *path,
 		     const struct pme_file *file)
 {
 	const char *target = publish->fs->mounts[i]->target;
-	int dir = dir_of(publish, i);
+	int dir = publish->dirs[i];
 
 	return dir == BY_PATH ? is_confirmed(publish->os->root, path, file)
 			      : is_confirmed(dir, path + (target[1] ? strlen(target) : 0), file);
@@ -335,9 +344,12 @@ static size_t find_names(const struct pme_names *names, const struct pme_file *f
 	return low;
 }
 
-static int publish_file(const struct publish *publish, struct pme_file *file)
+/* Called by several threads, for different files. */
+static int publish_file(void *arg, size_t number)
 {
+	const struct publish *publish = arg;
 	const struct pme_names *names = publish->names;
+	struct pme_file *file = publish->files[number];
 	size_t found = 0;
 
 	file->paths_complete = true;
@@ -365,18 +377,22 @@ int pme_names_publish(const struct pme_topo *topo, const struct pme_fs *fs, stru
 		      struct pme_file **files, size_t n_files)
 {
 	_cleanup_free_ int *dirs = calloc(fs->n_mounts + 1, sizeof(*dirs));
-	const struct publish publish = {.os = topo->os, .fs = fs, .names = names, .dirs = dirs};
-	int r = 0;
+	struct publish publish = {
+		.os = topo->os,
+		.fs = fs,
+		.names = names,
+		.files = files,
+		.dirs = dirs,
+	};
+	int r;
 
 	if (!dirs)
 		return -ENOMEM;
-	for (size_t i = 0; i < fs->n_mounts; i++)
-		dirs[i] = NOT_TRIED;
 	if (names->count > 0)
 		qsort(names->items, names->count, sizeof(*names->items), by_file);
-	for (size_t i = 0; i < n_files && r >= 0; i++)
-		r = publish_file(&publish, files[i]);
+	open_dirs(&publish);
+	r = pme_crew_each(n_files, publish_file, &publish, NULL);
 	for (size_t i = 0; i < fs->n_mounts; i++)
 		pme_close_fd(&dirs[i]);
-	return r < 0 ? r : 0;
+	return r;
 }

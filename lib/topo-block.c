@@ -69,6 +69,12 @@ static int lists_any(const struct pme_os *dir, const char *what)
 	return count > 0;
 }
 
+/* A loop device without a file: whoever holds one keeps its file. */
+static bool is_unbound(const struct pme_os *dir, const char *name)
+{
+	return strncmp(name, "loop", 4) == 0 && pme_os_exists(dir, "loop/backing_file") == 0;
+}
+
 static int is_stacked(const struct pme_os *dir)
 {
 	int r = lists_any(dir, "slaves");
@@ -146,12 +152,14 @@ struct basics {
 	uint64_t size, start;
 };
 
-static int read_basics(const struct pme_os *dir, struct basics *ret)
+static int read_basics(const struct pme_os *dir, const char *name, struct basics *ret)
 {
-	int r = read_devno(dir, &ret->devno);
+	int r = read_bytes(dir, "size", &ret->size);
 
+	if (r == 0 && ret->size == 0 && is_unbound(dir, name))
+		return -ENXIO;
 	if (r == 0)
-		r = read_bytes(dir, "size", &ret->size);
+		r = read_devno(dir, &ret->devno);
 	if (r == 0)
 		r = read_kind(dir, &ret->kind);
 	if (r == 0 && ret->kind == PME_DEV_PARTITION)
@@ -166,7 +174,7 @@ static int load_device(struct pme_topo *topo, const char *name, struct pme_log *
 	const struct pme_os dir = {.root = fd};
 	struct basics basics = {0};
 	struct pme_dev *dev;
-	int r = fd < 0 ? fd : read_basics(&dir, &basics);
+	int r = fd < 0 ? fd : read_basics(&dir, name, &basics);
 
 	if (r == -ENOMEM || is_gone(r))
 		return r == -ENOMEM ? r : 0;
@@ -179,7 +187,7 @@ static int load_device(struct pme_topo *topo, const char *name, struct pme_log *
 	if (r < 0 && r != -ENOMEM)
 		pme_log_incomplete(log, name, "cannot read what is stacked on it: %s",
 				   strerror(-r));
-	if (r == 0 || r == -ENOMEM) /* 0: an unbound loop device */
+	if (r == 0 || r == -ENOMEM) /* 0: nothing is there */
 		return r;
 	dev = pme_topo_add_dev(topo, name, basics.kind);
 	if (!dev)

@@ -338,13 +338,28 @@ static void sort_all(struct pme_topo *topo)
 		      compare_namespaces);
 }
 
+/* Is there anything that libndctl, which reads a lot when it starts, could tell of?  1, 0, -errno.
+ */
+static int has_devices(const struct pme_topo *topo)
+{
+	char **names = NULL;
+	size_t count = 0;
+	int r = pme_os_list(topo->os, "sys/bus/nd/devices", &names, &count);
+
+	pme_os_free_names(names, count);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return count > 0;
+}
+
 int pme_topo_load_nd(struct pme_topo *topo, struct pme_log *log)
 {
 	struct ndctl_ctx *ctx;
 	struct ndctl_bus *bus;
-	int r;
+	int r = has_devices(topo);
 
-	r = pme_os_exists(topo->os, "sys/bus/nd/devices");
+	if (r == -ENOMEM)
+		return r;
 	if (r < 0)
 		pme_log_incomplete(log, "/sys/bus/nd/devices",
 				   "cannot look for persistent memory: %s", strerror(-r));

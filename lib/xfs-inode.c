@@ -164,8 +164,34 @@ int pme_xfs_inode_stat(int fd, struct pme_xfs_inode *inode)
 	inode->nlink = raw.bs_nlink;
 	inode->mode = raw.bs_mode;
 	inode->size = raw.bs_size;
+	inode->ctime = raw.bs_ctime;
+	inode->ctime_nsec = raw.bs_ctime_nsec;
 	inode->is_realtime = raw.bs_xflags & FS_XFLAG_REALTIME;
 	return 0;
+}
+
+/*
+ * The old call for one inode looks it up; BULKSTAT begins a walk.  It has 16 bits of the number of
+ * links only, but whoever changes that changes ctime.
+ */
+bool pme_xfs_inode_is_same(int fd, const struct pme_xfs_inode *inode)
+{
+	struct xfs_bstat raw = {0};
+	__u64 ino = inode->ino;
+	__s32 count = 0;
+	struct xfs_fsop_bulkreq req = {
+		.lastip = &ino,
+		.icount = 1,
+		.ubuffer = &raw,
+		.ocount = &count,
+	};
+
+	if (inode->internal || inode->error ||
+	    pme_os_ioctl(fd, XFS_IOC_FSBULKSTAT_SINGLE, &req) < 0)
+		return false;
+	return raw.bs_ino == inode->ino && raw.bs_gen == inode->gen && raw.bs_mode == inode->mode &&
+	       raw.bs_nlink == (uint16_t)inode->nlink && raw.bs_ctime.tv_sec == inode->ctime &&
+	       (uint32_t)raw.bs_ctime.tv_nsec == inode->ctime_nsec;
 }
 
 int pme_xfs_inode_open(int fd, uint64_t ino, uint32_t gen, int flags)

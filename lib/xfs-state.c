@@ -2,8 +2,10 @@
 /*
  * What a mounted XFS says at one moment; see xfs-state.h.
  *
- * Queries are narrow: one per bad range, rounded out to blocks and by one block more on each side,
- * because Linux 6.1 may leave out what follows the last record in a query smaller than a block.
+ * Queries are narrow: one per bad range, rounded out to blocks.  Every record of a neighbour costs
+ * the kernel a look into the reference counts, so that with a reverse map nothing more is asked
+ * for.  Without one what is in use is told as what follows a record, which Linux 6.1 may leave out
+ * at the end of a query: there it is one block more on each side.
  */
 #include "xfs-state.h"
 
@@ -44,16 +46,23 @@ void pme_xfs_view_aim(struct pme_xfs_view *view, const struct pme_fs *fs)
 	}
 }
 
+/* Does the kernel tell owners, so that what it does not tell is free? */
+static bool has_reverse_map(const struct pme_xfs_view *view)
+{
+	return view->role == PME_FS_DATA && view->knows_owners;
+}
+
 /*
  * The blocks around @bad, which lies inside the filesystem.  Of an external log the kernel tells
  * nothing unless it is asked from its first byte on.
  */
 static struct pme_range window_around(const struct pme_xfs_view *view, struct pme_range bad)
 {
-	uint64_t unit = view->unit, start = bad.start / unit;
-	uint64_t end = ((pme_range_end(bad) - 1) / unit + 2) * unit;
+	uint64_t unit = view->unit, more = has_reverse_map(view) ? 0 : 1;
+	uint64_t start = view->role == PME_FS_LOG ? 0 : bad.start / unit;
+	uint64_t end = ((pme_range_end(bad) - 1) / unit + 1 + more) * unit;
 
-	start = start > 0 && view->role != PME_FS_LOG ? start - 1 : 0;
+	start -= pme_min(start, more);
 	end = pme_min(end, view->size);
 	return (struct pme_range){start * unit, end - start * unit};
 }
@@ -247,20 +256,33 @@ static bool is_chunk(const struct pme_xfs_piece *piece)
 }
 
 struct statting {
-	const struct pme_xfs_view *view;
+	int fd;
+	const struct pme_xfs_inodes *earlier; /* or NULL */
 	struct pme_xfs_inodes *inodes;
 };
 
 static int stat_inode(void *arg, size_t i)
 {
 	const struct statting *statting = arg;
+	const struct pme_xfs_inodes *earlier = statting->earlier;
+	struct pme_xfs_inode *inode = &statting->inodes->items[i];
+	size_t j = earlier ? pme_xfs_inodes_find(earlier, inode->ino) : 0;
 
-	return pme_xfs_inode_stat(statting->view->fd, &statting->inodes->items[i]);
+	if (!earlier || j == earlier->count || earlier->items[j].ino != inode->ino ||
+	    !pme_xfs_inode_is_same(statting->fd, &earlier->items[j]))
+		return pme_xfs_inode_stat(statting->fd, inode);
+	*inode = earlier->items[j];
+	return 0;
 }
 
-static int take_inodes(const struct pme_xfs_view *view, struct pme_xfs_state *state)
+static int take_inodes(const struct pme_xfs_view *view, const struct pme_xfs_state *earlier,
+		       struct pme_xfs_state *state)
 {
-	struct statting statting = {.view = view, .inodes = &state->inodes};
+	struct statting statting = {
+		.fd = view->fd,
+		.earlier = earlier ? &earlier->inodes : NULL,
+		.inodes = &state->inodes,
+	};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < state->pieces.count; i++) {
@@ -283,7 +305,7 @@ int pme_xfs_state_take(const struct pme_xfs_view *view, const struct pme_range_l
 {
 	int r = take_pieces(view, ranges, earlier, ret);
 
-	return r < 0 ? r : take_inodes(view, ret);
+	return r < 0 ? r : take_inodes(view, earlier, ret);
 }
 
 void pme_xfs_state_done(struct pme_xfs_state *state)
