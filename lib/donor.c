@@ -208,10 +208,16 @@ int pme_donor_holds(const struct pme_donor *donor, const struct pme_want *want)
 	return donor->kind->holds ? donor->kind->holds(donor, want) : 1;
 }
 
-void pme_donor_done(struct pme_donor *donor)
+void pme_donor_close(struct pme_donor *donor)
 {
 	if (donor->kind && donor->kind->done)
 		donor->kind->done(donor);
+	donor->state = NULL;
+}
+
+void pme_donor_done(struct pme_donor *donor)
+{
+	pme_donor_close(donor);
 	free(donor->path);
 	free(donor->detail);
 	pme_file_free(donor->file);

@@ -91,6 +91,8 @@ int pme_donor_find(const struct pme_want *want, struct pme_log *log, struct pme_
 		   char **ret_reason);
 /* Ask again whether the proof holds: 1, 0, -errno. */
 int pme_donor_holds(const struct pme_donor *donor, const struct pme_want *want);
+/* Close what it has open: it can be told of still, and not be read any more. */
+void pme_donor_close(struct pme_donor *donor);
 void pme_donor_done(struct pme_donor *donor);
 
 /*

@@ -361,6 +361,23 @@ static size_t gather(struct pme_repair_plan *plan, size_t first, struct pme_repa
 	return count;
 }
 
+/*
+ * Of the others the donors are closed: they may be files that are to be repaired, and that nobody
+ * may have open then.
+ */
+static void leave_out(struct pme_repair_plan *plan)
+{
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		struct pme_repair_step *step = &plan->steps[i];
+
+		if (is_wanted(step))
+			continue;
+		pme_donor_close(&step->donor);
+		if (step->outcome == PME_STEP_PLANNED)
+			step->outcome = PME_STEP_REFUSED;
+	}
+}
+
 /* Bytes of all steps that are wanted. */
 static uint64_t count_wanted(const struct pme_repair_plan *plan)
 {
@@ -392,21 +409,21 @@ int pme_repair_apply(const struct pme_os *os, const struct pme_repair_args *args
 	uint64_t done = 0;
 	int r = steps ? 0 : -ENOMEM;
 
+	leave_out(plan);
 	pme_progress_about(log->progress, NULL);
 	pme_progress_phase(log->progress, PME_PHASE_REPAIR, PME_UNIT_BYTES, count_wanted(plan));
 	for (size_t i = 0; r == 0 && i < plan->n_steps; i++) {
 		struct pme_repair_step *step = &plan->steps[i];
 
-		if (is_wanted(step)) {
-			size_t count = gather(plan, i, steps);
+		size_t count;
 
-			pme_progress_at(log->progress, done);
-			r = apply_steps(&shared, steps, count);
-			for (size_t n = 0; n < count; n++)
-				done += steps[n]->device.length;
-		} else if (step->outcome == PME_STEP_PLANNED) {
-			step->outcome = PME_STEP_REFUSED;
-		}
+		if (!is_wanted(step))
+			continue;
+		count = gather(plan, i, steps);
+		pme_progress_at(log->progress, done);
+		r = apply_steps(&shared, steps, count);
+		for (size_t n = 0; n < count; n++)
+			done += steps[n]->device.length;
 	}
 	pme_progress_at(log->progress, done);
 	free(steps);

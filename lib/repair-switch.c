@@ -302,12 +302,33 @@ static char *holders_text(struct pme_work *work, const struct pme_work_target *t
 	return text;
 }
 
+/* A file that has the blocks at two places is leased once.  1: it was; 0, -errno. */
+static int lease_again(struct pme_work *work, size_t i)
+{
+	struct pme_work_target *t = &work->targets[i];
+
+	for (size_t j = 0; j < i; j++) {
+		const struct pme_work_target *other = &work->targets[j];
+
+		if (other->fd < 0 || other->file.inode != t->file.inode ||
+		    other->file.generation != t->file.generation)
+			continue;
+		t->fd = fcntl(other->fd, F_DUPFD_CLOEXEC, 0);
+		pme_work_measure(work, i, other->size);
+		return t->fd < 0 ? -errno : 1;
+	}
+	return 0;
+}
+
 int pme_work_lease(struct pme_work *work, size_t i)
 {
 	const struct timespec pause = {.tv_nsec = 50000000};
 	struct pme_work_target *t = &work->targets[i];
-	int r = t->own ? 0 : -EAGAIN;
+	int r = lease_again(work, i);
 
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = t->own ? 0 : -EAGAIN;
 	t->fd = pme_work_open_target(work, i, O_RDWR);
 	if (t->fd < 0)
 		return t->fd == -ESTALE && work->kept
@@ -378,7 +399,7 @@ static int clone_target(struct pme_work *work, size_t i)
 	struct pme_work_target *t = &work->targets[i];
 	int r;
 
-	if (t->fd < 0)
+	if (t->fd < 0 || t->length == 0)
 		return 0; /* gone meanwhile */
 	r = sample(work, i, t->fd);
 	if (r == 0)
@@ -387,7 +408,6 @@ static int clone_target(struct pme_work *work, size_t i)
 		r = clone_runs(work, i, &runs);
 	if (r == 0)
 		r = restore_attributes(work, i, t->fd);
-	pme_work_unlease(work, i);
 	return r < 0 ? pme_work_fail(work, r, "%s: %s", t->path,
 				     r == -EAGAIN ? "others want it: try again" : strerror(-r))
 		     : 0;
@@ -407,5 +427,7 @@ int pme_work_switch(struct pme_work *work)
 		if (r == 0)
 			r = commit ? commit_target(work, i) : clone_target(work, i);
 	}
+	for (size_t i = 0; i < work->n_targets; i++)
+		pme_work_unlease(work, i);
 	return r;
 }

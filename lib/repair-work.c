@@ -161,6 +161,16 @@ uint64_t pme_work_inside(const struct pme_work *work, size_t i, size_t p)
 		       : pme_min(work->parts[p].device.length, t->size - t->starts[p]);
 }
 
+void pme_work_measure(struct pme_work *work, size_t i, uint64_t size)
+{
+	struct pme_work_target *t = &work->targets[i];
+
+	t->size = size;
+	t->length = 0;
+	for (size_t p = 0; p < work->n_parts; p++)
+		t->length += pme_work_inside(work, i, p);
+}
+
 int pme_work_open_target(struct pme_work *work, size_t i, int flags)
 {
 	struct pme_work_target *t = &work->targets[i];
@@ -181,10 +191,7 @@ int pme_work_open_target(struct pme_work *work, size_t i, int flags)
 	r = pme_os_fstat(fd, &st);
 	if (r < 0)
 		return r;
-	t->size = (uint64_t)st.st_size;
-	t->length = 0;
-	for (size_t p = 0; p < work->n_parts; p++)
-		t->length += pme_work_inside(work, i, p);
+	pme_work_measure(work, i, (uint64_t)st.st_size);
 	return t->length == 0 ? -ESTALE : pme_take_fd(&fd);
 }
 

@@ -124,6 +124,8 @@ int pme_work_note(struct pme_work *work, const char *name, size_t target);
 int pme_work_open_target(struct pme_work *work, size_t i, int flags);
 /* Which of the good bytes the file @fd, target @i, needs: it still has the blocks that it had. */
 int pme_work_runs(const struct pme_work *work, size_t i, int fd, struct pme_range_list *ret);
+/* Set size and length of target @i. */
+void pme_work_measure(struct pme_work *work, size_t i, uint64_t size);
 /* How much of part @p is inside of target @i. */
 uint64_t pme_work_inside(const struct pme_work *work, size_t i, size_t p);
 /* Is it all of it, up to the end of the file?  Of several parts none may be behind it. */
