@@ -23,6 +23,8 @@ struct apply {
 
 /* More bytes than that are done one step after the other: they are in memory. */
 #define TOGETHER_MAX (16U << 20)
+/* Nor more pieces of files: all are in the journal. */
+#define PLACES_MAX 65536
 /* So many at once, when somebody wrote while all were looked at. */
 #define FEW 8
 
@@ -351,7 +353,8 @@ static size_t gather(struct pme_repair_plan *plan, size_t first, struct pme_repa
 	for (size_t i = first + 1; is_social(step) && i < plan->n_steps; i++) {
 		struct pme_repair_step *other = &plan->steps[i];
 
-		if (count == PME_WORK_PARTS_MAX || bytes + other->device.length > TOGETHER_MAX)
+		if (count == PME_WORK_PARTS_MAX || bytes + other->device.length > TOGETHER_MAX ||
+		    (count + 1) * step->n_targets > PLACES_MAX)
 			break;
 		if (!is_wanted(other) || !is_social(other) || !goes_with(step, other))
 			continue;
@@ -413,11 +416,9 @@ int pme_repair_apply(const struct pme_os *os, const struct pme_repair_args *args
 	pme_progress_about(log->progress, NULL);
 	pme_progress_phase(log->progress, PME_PHASE_REPAIR, PME_UNIT_BYTES, count_wanted(plan));
 	for (size_t i = 0; r == 0 && i < plan->n_steps; i++) {
-		struct pme_repair_step *step = &plan->steps[i];
-
 		size_t count;
 
-		if (!is_wanted(step))
+		if (!is_wanted(&plan->steps[i]))
 			continue;
 		count = gather(plan, i, steps);
 		pme_progress_at(log->progress, done);
