@@ -184,9 +184,12 @@ static int is_new(const struct pme_os *os, const struct pme_protection *p, struc
 	_cleanup_free_ char *file = pme_printf(PME_PROTECT_DIR "/%s.json", p->id);
 	int r = file ? pme_os_exists(os, file) : -ENOMEM;
 
+	if (r < 0 && r != -ENOMEM)
+		pme_protections_error(log, PME_ERROR, r);
 	if (r <= 0)
 		return r;
-	pme_log_add(log, PME_ERROR, p->path, "it is under protection already: remove it first");
+	pme_log_add(log, PME_ERROR, p->path, "it is under protection already (%s): remove it first",
+		    p->id);
 	return -EEXIST;
 }
 

@@ -9,7 +9,6 @@
 #include "replica.h"
 #include "saved-place.h"
 
-#define LOCK_SECONDS 1
 #define SAID_MAX 20
 
 struct verifying {
@@ -153,7 +152,7 @@ static int verify_replica(const struct pme_os *os, struct verifying *v)
 int pme_protect_verify(const struct pme_os *os, const struct pme_protection *protection,
 		       uint64_t rate, struct pme_log *log, struct pme_verify_run *ret)
 {
-	_cleanup_close_ int lock = pme_protection_lock(os, protection->id, LOCK_SECONDS);
+	_cleanup_close_ int lock = pme_protect_lock(os, protection, log);
 	_cleanup_close_ int replica = lock < 0 ? lock : pme_saved_replica(os, protection, false);
 	struct verifying v = {
 		.protection = protection,
@@ -165,12 +164,8 @@ int pme_protect_verify(const struct pme_os *os, const struct pme_protection *pro
 	int r;
 
 	*ret = (struct pme_verify_run){0};
-	if (lock < 0) {
-		pme_log_add(log, PME_ERROR, protection->path, "%s",
-			    lock == -ETIMEDOUT ? "another sync, verify or remove of it is running"
-					       : strerror(-lock));
+	if (lock < 0)
 		return lock;
-	}
 	r = replica < 0 ? replica : verify_replica(os, &v);
 	if (r < 0)
 		pme_log_add(log, PME_ERROR, protection->replica, "cannot be verified: %s",
