@@ -6,8 +6,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <linux/openat2.h>
 #include <stdarg.h>
 #include <string.h>
@@ -189,6 +189,12 @@ int pme_os_pread(int fd, void *buf, size_t size, uint64_t offset)
 		done += n > 0 ? (size_t)n : 0;
 	}
 	return 0;
+}
+
+/* Advice; who does not follow it has no pages, or will not part with them. */
+void pme_os_drop_cache(int fd)
+{
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
 int pme_os_open_beneath(int dir, const char *path, int flags)

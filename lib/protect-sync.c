@@ -344,6 +344,8 @@ static int finish(struct pme_sync *sync, const struct pme_os *os, const struct p
 
 	take_counts(run, walk);
 	state->synced = pme_protect_now();
+	if (result == 0)
+		state->finished = state->generation;
 	state->whole =
 		result == 0 && walk->failed == 0 && run->not_kept == 0 && run->unreadable == 0;
 	state->files = run->files;

@@ -196,6 +196,8 @@ int pme_protection_state_parse(const char *text, size_t len, struct pme_protecti
 		r = get_number(doc, "verified", INT64_MAX, &verified);
 	if (r == 0)
 		r = get_number(doc, "damaged", INT64_MAX, &state.damaged);
+	if (r == 0 && pme_json_get(doc, "finished")) /* older ones have none */
+		r = get_number(doc, "finished", INT64_MAX, &state.finished);
 	state.whole = pme_json_get_bool(doc, "whole");
 	state.synced = (int64_t)synced;
 	state.verified = (int64_t)verified;
@@ -256,6 +258,7 @@ int pme_protection_state_store(const struct pme_os *os, const char *id,
 	struct json_object *doc = new_object(STATE_FORMAT);
 
 	pme_json_number(doc, "generation", state->generation);
+	pme_json_number(doc, "finished", state->finished);
 	pme_json_number(doc, "synced", (uint64_t)state->synced);
 	pme_json_bool(doc, "whole", state->whole);
 	pme_json_number(doc, "files", state->files);

@@ -35,6 +35,7 @@ struct pme_protections {
 /* Times are µs of CLOCK_REALTIME, 0: never. */
 struct pme_protection_state {
 	uint64_t generation; /* of the last sync that was begun */
+	uint64_t finished;   /* of the last sync that did not stop: the numbers below are its */
 	int64_t synced;	     /* end of the last sync */
 	bool whole;	     /* everything was kept by it */
 	uint64_t files, bytes;

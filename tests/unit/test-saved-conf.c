@@ -123,6 +123,7 @@ static void state_comes_back(void **state)
 {
 	struct pme_protection_state s = {
 		.generation = 9,
+		.finished = 8,
 		.synced = 1700000000000000,
 		.whole = true,
 		.files = 3,
@@ -142,6 +143,7 @@ static void state_comes_back(void **state)
 	assert_int_equal(pme_protection_state_store(&tree.os, "0123456789abcdef", &s), 0);
 	assert_int_equal(pme_protection_state_load(&tree.os, "0123456789abcdef", &back), 0);
 	assert_int_equal(back.generation, 9);
+	assert_int_equal(back.finished, 8);
 	assert_int_equal(back.synced, 1700000000000000);
 	assert_true(back.whole);
 	assert_int_equal(back.files, 3);
