@@ -21,7 +21,10 @@ protect()
 }
 said() { jq -cr "$1" "$work/doc.json"; }
 messages() { said '.messages[] | "\(.subject): \(.text)"'; }
-id_of() { "$pmemctl" --json protect list 2>/dev/null | jq -r --arg p "$1" '.protections[] | select(.path.path == $p).id'; }
+id_of()
+{
+	"$pmemctl" --json protect list 2>/dev/null | jq -r --arg p "$1" '.protections[] | select(.path.path == $p).id'
+}
 
 # replica_on TYPE SIZE: a new filesystem for replicas, mounted; its directory is REPLICA.
 replica_on()
