@@ -188,8 +188,18 @@ static int remove_one(struct work *w, const struct pme_protection *p)
 	int r;
 
 	protection_json(w, p);
-	r = pme_timer_unset(w->cli->os, p, &w->cli->log);
-	return r < 0 ? r : pme_protect_remove(w->topo, p, w->cli->purge, &w->cli->log);
+	r = pme_protect_remove(w->topo, p, w->cli->purge, &w->cli->log);
+	return r < 0 ? r : pme_timer_unset(w->cli->os, p, &w->cli->log);
+}
+
+/* 1: what is recorded of it made no sense, and is forgotten; 0, -errno. */
+static int remove_damaged(const struct work *w, const char *id)
+{
+	/* whether it had a timer, nobody knows any more */
+	const struct pme_protection p = {.id = (char *)id, .path = (char *)id, .every = 1};
+	int r = pme_protect_remove_damaged(w->cli->os, id, &w->cli->log);
+
+	return r <= 0 ? r : pme_timer_unset(w->cli->os, &p, &w->cli->log) < 0 ? -EIO : 1;
 }
 
 static int do_one(struct work *w, const struct pme_protection *p)
@@ -219,6 +229,21 @@ static bool is_named(const struct work *w, const struct pme_protection *p, const
 	return pme_protect_real_path(w->cli->os, name, &real) == 0 && strcmp(p->path, real) == 0;
 }
 
+static int do_named(struct work *w, const struct pme_protections *all, const char *name)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < all->count; i++)
+		if (is_named(w, &all->items[i], name))
+			return do_one(w, &all->items[i]);
+	if (w->action == REMOVE)
+		r = remove_damaged(w, name);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	pme_log_add(&w->cli->log, PME_ERROR, name, "not under protection");
+	return -ENOENT;
+}
+
 /* The first error; the others are done none the less. */
 static int do_all(struct work *w, const struct pme_protections *all)
 {
@@ -232,17 +257,8 @@ static int do_all(struct work *w, const struct pme_protections *all)
 			first = r;
 	}
 	for (size_t a = 1; a < cli->n_args; a++) {
-		const struct pme_protection *p = NULL;
-		int r;
+		int r = do_named(w, all, cli->args[a]);
 
-		for (size_t i = 0; i < all->count && !p; i++)
-			p = is_named(w, &all->items[i], cli->args[a]) ? &all->items[i] : NULL;
-		if (p) {
-			r = do_one(w, p);
-		} else {
-			pme_log_add(&w->cli->log, PME_ERROR, cli->args[a], "not under protection");
-			r = -ENOENT;
-		}
 		if (r < 0 && first == 0)
 			first = r;
 	}
@@ -340,13 +356,16 @@ static int run_protect(struct cli *cli, struct json_object *doc)
 	pme_json_text(doc, "action", actions[w.action]);
 	w.array = pme_json_get(doc, "protections");
 	r = pme_topo_load(cli->os, &cli->log, &w.topo);
-	if (r == 0 && w.action != ADD)
+	if (r == 0 && w.action != ADD) {
 		r = pme_protections_load(cli->os, &cli->log, &all);
+		if (r < 0 && r != -ENOMEM)
+			pme_protections_error(&cli->log, PME_ERROR, r);
+	}
 	if (r == 0)
 		r = w.action == ADD ? add_all(&w) : do_all(&w, &all);
 	pme_topo_free(w.topo);
 	/* Said in the log, and the document has the rest. */
-	return r == -ENOMEM ? r : 0;
+	return r == -ENOMEM || !cli->log.failed ? r : 0;
 }
 
 /* The document keeps its shape. */

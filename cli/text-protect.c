@@ -113,13 +113,13 @@ static void verify_text(struct json_object *verify)
 static void remove_text(const struct cli *cli, struct json_object *protection)
 {
 	label("removed:");
-	printf("it is not protected any more; its checkpoints are gone\n");
+	printf("it is not protected any more\n"); /* what may be left is said in the messages */
 	label("replica:");
 	if (cli->purge) {
 		printf("gone\n");
 		return;
 	}
-	printf("still in ");
+	printf("left as it is: ");
 	text_path(pme_json_get(protection, "replica"));
 	printf("/%s\n", pme_json_get_text(protection, "id"));
 }

@@ -47,8 +47,11 @@ int pme_doctor_run(const struct pme_os *os, char *const *selectors, size_t n_sel
 	if (r == 0) {
 		r = pme_protections_load(os, log, &protections);
 		d.protections = r == 0 ? &protections : NULL;
-		if (r != -ENOMEM)
-			r = 0; /* it is said in the log */
+		if (r < 0 && r != -ENOMEM) {
+			pme_protections_error(log, PME_WARNING, r);
+			log->incomplete = true;
+			r = 0;
+		}
 	}
 	d.topo = topo;
 	if (r == 0)

@@ -191,6 +191,12 @@ int pme_os_pread(int fd, void *buf, size_t size, uint64_t offset)
 	return 0;
 }
 
+/* Advice; who does not follow it has no pages, or will not part with them. */
+void pme_os_drop_cache(int fd)
+{
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 int pme_os_open_beneath(int dir, const char *path, int flags)
 {
 	struct open_how how = {

@@ -99,6 +99,9 @@ int pme_os_move(int from, const char *name, int to, const char *new_name);
 /* unlinkat(2) of a file, synced into @dir. */
 int pme_os_unlink(int dir, const char *name);
 
+/* What is read of @fd next comes from the media: clean pages of it are not kept in memory. */
+void pme_os_drop_cache(int fd);
+
 /* inotify_add_watch(2): a watch descriptor or -errno. */
 int pme_os_inotify_add(const struct pme_os *os, int inotify, const char *path, uint32_t mask);
 

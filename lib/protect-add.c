@@ -105,11 +105,15 @@ static int check_replica(const struct pme_os *os, const struct pme_place_of *pla
 	return check_owners(os, p->replica, log);
 }
 
-static void warn_apart(const struct pme_topo *topo, const struct pme_protection *p,
+static void warn_apart(const struct pme_topo *topo, const struct pme_protection *p, dev_t devno,
 		       struct pme_log *log)
 {
+	const char *detour = pme_place_detour(topo, p->replica, devno);
 	_cleanup_free_ char *name = NULL;
 
+	if (detour)
+		pme_log_add(log, PME_WARNING, p->replica,
+			    "%s: what is lost there is lost with its copy", detour);
 	switch (pme_protect_apart(topo, p, &name)) {
 	case PME_APART_YES:
 		return;
@@ -184,9 +188,12 @@ static int is_new(const struct pme_os *os, const struct pme_protection *p, struc
 	_cleanup_free_ char *file = pme_printf(PME_PROTECT_DIR "/%s.json", p->id);
 	int r = file ? pme_os_exists(os, file) : -ENOMEM;
 
+	if (r < 0 && r != -ENOMEM)
+		pme_protections_error(log, PME_ERROR, r);
 	if (r <= 0)
 		return r;
-	pme_log_add(log, PME_ERROR, p->path, "it is under protection already: remove it first");
+	pme_log_add(log, PME_ERROR, p->path, "it is under protection already (%s): remove it first",
+		    p->id);
 	return -EEXIST;
 }
 
@@ -213,7 +220,7 @@ int pme_protect_add(const struct pme_topo *topo, const char *path, const char *r
 	r = p.fs_uuid ? store(topo->os, &p, log) : -ENOMEM;
 	if (r < 0)
 		return r;
-	warn_apart(topo, &p, log);
+	warn_apart(topo, &p, place.devno, log);
 	*ret = p;
 	p = (struct pme_protection){0};
 	return 0;

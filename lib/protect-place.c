@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/vfs.h>
 
@@ -89,6 +90,38 @@ int pme_place_open(const struct pme_topo *topo, const char *path, struct pme_log
 	*ret = place;
 	place = (struct pme_place_of)PME_PLACE_NONE;
 	return 0;
+}
+
+/* --- detours --- */
+
+/* Is @dev, or anything below it, a loop device with a file of the filesystem @devno? */
+static bool is_in_file_of(const struct pme_dev *dev, dev_t devno)
+{
+	if (dev->loop && !dev->loop->on_device && dev->loop->file_devno == devno)
+		return true;
+	for (size_t i = 0; i < dev->n_lowers; i++)
+		if (is_in_file_of(dev->lowers[i], devno))
+			return true;
+	return false;
+}
+
+const char *pme_place_detour(const struct pme_topo *topo, const char *path, dev_t devno)
+{
+	_cleanup_close_ int fd =
+		pme_os_open(topo->os, path[1] ? path + 1 : ".", O_RDONLY | O_DIRECTORY);
+	const struct pme_dev *dev;
+	struct statfs fs;
+	struct stat st;
+
+	if (fd < 0 || pme_os_fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
+		return NULL;
+	dev = pme_topo_dev_by_devno(topo, st.st_dev);
+	if (dev && is_in_file_of(dev, devno))
+		return "its filesystem is in a file of the filesystem that it is to protect";
+	if ((unsigned long)fs.f_type == OVERLAYFS_SUPER_MAGIC)
+		return "it is an overlay, and what is written there may go to the filesystem that "
+		       "it is to protect";
+	return NULL;
 }
 
 /* --- failure domains --- */

@@ -31,6 +31,12 @@ void pme_place_close(struct pme_place_of *place);
 		.fd = -1, .entry = {.fd = -1 } \
 	}
 
+/*
+ * Is the directory @path on the filesystem @devno after all, by a detour?  A sentence (static text)
+ * that says how, or NULL: not as far as can be seen.
+ */
+const char *pme_place_detour(const struct pme_topo *topo, const char *path, dev_t devno);
+
 /* How far apart two devices are. */
 enum pme_apart {
 	PME_APART_YES,	  /* no DIMM and no device in common */

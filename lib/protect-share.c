@@ -10,32 +10,72 @@
 #include "protect.h"
 #include "saved-place.h"
 
+#define SAID_MAX 20 /* of one kind of trouble; the rest is counted */
+
 struct sharing {
 	const struct pme_protection *protection;
+	struct pme_log *log;
 	int replica, checkpoints;
+	const char *no_checkpoints; /* why @checkpoints is -1 */
+	size_t lost;		    /* files whose version has lost its checkpoint */
+	size_t said;
 	struct pme_share *ret;
 };
 
-/* The newest version of a file: 1, 0 there is none, -ENOMEM. */
-static int load_newest(const struct sharing *s, const struct pme_sample *sample,
+static bool is_shortage(int error)
+{
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
+/* What is left of an answer without this file. */
+static void say(struct sharing *s, const char *path, const char *what, const char *why)
+{
+	_cleanup_free_ char *full = pme_walk_path(s->protection->path, path);
+
+	if (s->said++ < SAID_MAX)
+		pme_log_incomplete(s->log, full ? full : s->protection->path, "%s: %s", what, why);
+}
+
+static bool is_of(const struct sharing *s, const struct pme_sample *sample,
+		  const struct pme_manifest *m)
+{
+	return m->inode == sample->inode && m->inode_generation == sample->generation &&
+	       strcmp(m->fs_uuid, s->protection->fs_uuid) == 0;
+}
+
+/* The newest version of a file that is good for anything: 1, 0 there is none, -errno. */
+static int load_newest(struct sharing *s, const char *path, const struct pme_sample *sample,
 		       struct pme_saved *ret, bool *ret_damaged)
 {
 	_cleanup_free_ char *name = pme_saved_object_name(sample->inode, sample->generation);
 	_cleanup_close_ int object = name ? pme_saved_dir(s->replica, name, false) : -ENOMEM;
 	_cleanup_free_ uint64_t *versions = NULL;
-	const char *why;
 	size_t count = 0;
-	int r = object < 0 ? object : pme_saved_versions(object, &versions, &count);
+	int r;
 
-	if (r == 0 && count > 0)
-		r = pme_saved_load(object, versions[0], s->checkpoints, ret, &why);
-	if (r == -ENOMEM)
+	if (object < 0)
+		return object == -ENOENT ? 0 : object;
+	r = pme_saved_is_damaged(object);
+	if (r < 0)
 		return r;
-	*ret_damaged = object >= 0 && pme_saved_is_damaged(object) != 0;
-	ret->sample.devno = sample->devno;
-	return r == 0 && count > 0 && ret->manifest->inode == sample->inode &&
-	       ret->manifest->inode_generation == sample->generation &&
-	       strcmp(ret->manifest->fs_uuid, s->protection->fs_uuid) == 0;
+	*ret_damaged = r > 0;
+	r = pme_saved_versions(object, &versions, &count);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		const char *why;
+
+		r = pme_saved_load(object, versions[i], s->checkpoints, ret, &why);
+		if (r == 0 && is_of(s, sample, ret->manifest)) {
+			ret->sample.devno = sample->devno;
+			return 1;
+		}
+		if (is_shortage(r))
+			return r;
+		if (r < 0 && !*ret_damaged)
+			say(s, path, "a version that was kept is not used", why);
+		pme_saved_free(ret);
+		r = 0;
+	}
+	return r;
 }
 
 /* A page of digests of a version. */
@@ -111,7 +151,7 @@ static int count_proven(const struct pme_saved *saved, int fd, uint64_t size, ui
 	return r;
 }
 
-static int add_file(struct sharing *s, int fd)
+static int add_file(struct sharing *s, const char *path, int fd)
 {
 	_cleanup_(pme_saved_free) struct pme_saved saved = {
 		.checkpoint = -1, .copy = -1, .sums = -1};
@@ -122,58 +162,91 @@ static int add_file(struct sharing *s, int fd)
 
 	if (r < 0)
 		return r;
-	r = load_newest(s, &sample, &saved, &damaged);
-	if (r < 0)
-		return r;
 	s->ret->files++;
 	s->ret->bytes += sample.size;
-	s->ret->unkept_files += r == 0;
-	if (r == 0)
-		return 0;
-	s->ret->checkpoint_files += saved.checkpoint >= 0;
+	r = load_newest(s, path, &sample, &saved, &damaged);
+	if (r < 0)
+		return r;
 	s->ret->damaged_files += damaged;
-	if (damaged) /* which of its blocks are, nobody wrote down: none is promised */
+	s->ret->unkept_files += r == 0 && !damaged;
+	s->ret->checkpoint_files += saved.checkpoint >= 0;
+	if (r == 0 || damaged) /* which of its blocks are, nobody wrote down: none is promised */
 		return 0;
+	s->lost += saved.manifest->has_checkpoint && saved.checkpoint < 0;
 	r = count_proven(&saved, fd, sample.size, &proven);
 	s->ret->repairable_bytes += proven;
 	return r;
 }
 
-static int add_all(struct sharing *s, const struct pme_place_of *place, struct pme_log *log)
+/* 0, -ENOMEM; what else is wrong with it is said. */
+static int add_name(struct sharing *s, const struct pme_place_of *place,
+		    const struct pme_walk_file *file)
+{
+	_cleanup_close_ int fd = pme_walk_open(place->fd, file);
+	struct stat st;
+	int r = fd < 0 ? fd : pme_os_fstat(fd, &st);
+
+	if (r == -ENOENT)
+		return 0; /* gone since it was seen */
+	if (r == 0 && (!S_ISREG(st.st_mode) || st.st_dev != place->devno))
+		return 0; /* another thing has its name now */
+	if (r == 0)
+		r = add_file(s, file->path, fd);
+	if (r < 0 && r != -ENOMEM)
+		say(s, file->path, "what of it could be got back is not known", strerror(-r));
+	return r == -ENOMEM ? r : 0;
+}
+
+static int add_all(struct sharing *s, const struct pme_place_of *place)
 {
 	_cleanup_(pme_walk_done) struct pme_walk walk = {0};
-	size_t failed = 0;
-	int r = pme_walk(place->fd, s->protection->path, place->vault, log, &walk), error = 0;
+	struct pme_log *log = s->log;
+	const char *path = s->protection->path;
+	int r = pme_walk(place->fd, path, place->vault, log, &walk);
 
-	pme_progress_about(log->progress, s->protection->path);
+	pme_progress_about(log->progress, path);
 	pme_progress_phase(log->progress, PME_PHASE_COPIES, PME_UNIT_FILES, walk.count);
 	for (size_t i = 0; r == 0 && i < walk.count; i++) {
-		_cleanup_close_ int fd = pme_walk_open(place->fd, &walk.files[i]);
-		struct stat st;
-
 		pme_progress_at(log->progress, i);
-		if (fd < 0 || pme_os_fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-		    st.st_dev != place->devno)
-			continue;
-		r = add_file(s, fd);
-		if (r < 0 && r != -ENOMEM) {
-			error = failed++ ? error : r;
-			r = 0;
-		}
+		r = add_name(s, place, &walk.files[i]);
 	}
-	if (failed > 0)
-		pme_log_incomplete(log, s->protection->path,
-				   "what could be got back of %zu files is not known: %s", failed,
-				   strerror(-error));
+	if (s->said > SAID_MAX)
+		pme_log_incomplete(log, path, "and so it is %zu more times", s->said - SAID_MAX);
+	if (s->lost > 0)
+		pme_log_incomplete(log, path,
+				   "nothing of %zu files is proven, for want of their checkpoints: "
+				   "%s",
+				   s->lost, s->no_checkpoints);
 	return r;
+}
+
+/* Without them versions prove nothing; whether there should be any is for their manifests to say.
+ */
+static void open_checkpoints(struct sharing *s, const struct pme_place_of *place)
+{
+	int r;
+
+	s->checkpoints = -1;
+	s->no_checkpoints = "they are gone, or not what they were: the next sync makes new ones";
+	if (place->entry.fd < 0 || !place->entry.is_root) {
+		s->no_checkpoints = "the root of its filesystem is not mounted";
+		return;
+	}
+	r = pme_checkpoints_open(place->entry.fd, s->protection->id, false);
+	if (r == -EPERM)
+		s->no_checkpoints = ".pmemctl in the root of its filesystem is not what pmemctl "
+				    "made";
+	else if (r < 0 && r != -ENOENT)
+		s->no_checkpoints = strerror(-r);
+	s->checkpoints = r < 0 ? -1 : r;
 }
 
 int pme_protect_share(const struct pme_topo *topo, const struct pme_protection *protection,
 		      struct pme_log *log, struct pme_share *ret)
 {
 	_cleanup_(pme_place_close) struct pme_place_of place = PME_PLACE_NONE;
-	_cleanup_close_ int replica = -1, checkpoints = -1;
-	struct sharing s = {.protection = protection, .ret = ret};
+	_cleanup_close_ int replica = -1;
+	struct sharing s = {.protection = protection, .log = log, .ret = ret};
 	int r = pme_place_open(topo, protection->path, log, &place);
 
 	*ret = (struct pme_share){0};
@@ -190,9 +263,9 @@ int pme_protect_share(const struct pme_topo *topo, const struct pme_protection *
 			    strerror(-replica));
 		return replica;
 	}
-	if (place.entry.fd >= 0)
-		checkpoints = pme_checkpoints_open(place.entry.fd, protection->id, false);
 	s.replica = replica;
-	s.checkpoints = checkpoints;
-	return add_all(&s, &place, log);
+	open_checkpoints(&s, &place);
+	r = add_all(&s, &place);
+	pme_close_fd(&s.checkpoints);
+	return r;
 }

@@ -15,8 +15,6 @@
 #include "replica.h"
 #include "saved-place.h"
 
-#define LOCK_SECONDS 1
-
 struct seen {
 	char **names; /* of objects, sorted */
 	size_t count, alloc;
@@ -346,6 +344,8 @@ static int finish(struct pme_sync *sync, const struct pme_os *os, const struct p
 
 	take_counts(run, walk);
 	state->synced = pme_protect_now();
+	if (result == 0)
+		state->finished = state->generation;
 	state->whole =
 		result == 0 && walk->failed == 0 && run->not_kept == 0 && run->unreadable == 0;
 	state->files = run->files;
@@ -379,6 +379,9 @@ static int sync_place(struct pme_sync *sync, const struct pme_os *os,
 		pme_log_add(sync->log, PME_ERROR, sync->protection->path, "the sync stopped: %s",
 			    strerror(-r));
 	e = finish(sync, os, &walk, r, &state);
+	if (e < 0)
+		pme_log_add(sync->log, PME_ERROR, sync->protection->path,
+			    "how the sync went cannot be recorded: %s", strerror(-e));
 	return r < 0 ? r : e;
 }
 
@@ -386,7 +389,7 @@ int pme_protect_sync(const struct pme_topo *topo, const struct pme_protection *p
 		     struct pme_log *log, struct pme_sync_run *ret)
 {
 	_cleanup_(pme_place_close) struct pme_place_of place = PME_PLACE_NONE;
-	_cleanup_close_ int lock = pme_protection_lock(topo->os, protection->id, LOCK_SECONDS);
+	_cleanup_close_ int lock = pme_protect_lock(topo->os, protection, log);
 	struct pme_sync sync = {
 		.os = topo->os,
 		.protection = protection,
@@ -400,12 +403,8 @@ int pme_protect_sync(const struct pme_topo *topo, const struct pme_protection *p
 	int r;
 
 	*ret = (struct pme_sync_run){0};
-	if (lock < 0) {
-		pme_log_add(log, PME_ERROR, protection->path, "%s",
-			    lock == -ETIMEDOUT ? "another sync, verify or remove of it is running"
-					       : strerror(-lock));
+	if (lock < 0)
 		return lock;
-	}
 	r = pme_place_open(topo, protection->path, log, &place);
 	if (r < 0)
 		return r;

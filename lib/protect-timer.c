@@ -112,22 +112,30 @@ static int remove_drop_in(const struct pme_os *os, const struct pme_protection *
 	return 0;
 }
 
+/* Whoever took the unit files away has left no timer that could be disabled. */
+static void disable(const struct pme_protection *p, char *unit, struct pme_log *log)
+{
+	char verb[] = "disable", now[] = "--now";
+	int r = systemctl(verb, now, unit);
+
+	if (r < 0)
+		pme_log_add(log, PME_WARNING, unit,
+			    "cannot be disabled: if it still runs, it finds nothing to sync of %s",
+			    p->path);
+}
+
 int pme_timer_unset(const struct pme_os *os, const struct pme_protection *p, struct pme_log *log)
 {
 	_cleanup_free_ char *unit = pme_printf("pmemctl-sync@%s.timer", p->id);
-	char disable[] = "disable", now[] = "--now";
-	int r;
+	int runs, r;
 
 	if (p->every == 0)
 		return 0;
-	r = unit ? pme_os_exists(os, RUNNING) : -ENOMEM;
-	if (r == 0)
-		return remove_drop_in(os, p);
-	if (r > 0)
-		r = systemctl(disable, now, unit);
-	if (r == 0)
-		r = remove_drop_in(os, p);
-	if (r == 0)
+	runs = unit ? pme_os_exists(os, RUNNING) : -ENOMEM;
+	if (runs > 0)
+		disable(p, unit, log);
+	r = runs < 0 ? runs : remove_drop_in(os, p);
+	if (r == 0 && runs > 0)
 		r = reload();
 	if (r < 0)
 		pme_log_add(log, PME_ERROR, unit ? unit : p->path, "cannot be disabled: %s",

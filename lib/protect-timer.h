@@ -14,7 +14,7 @@
  */
 int pme_timer_set(const struct pme_os *os, const struct pme_protection *protection,
 		  struct pme_log *log);
-/* And not any more.  0 or -errno, said. */
+/* And not any more; a timer that cannot be disabled is said (warning).  0 or -errno, said. */
 int pme_timer_unset(const struct pme_os *os, const struct pme_protection *protection,
 		    struct pme_log *log);
 

@@ -9,7 +9,6 @@
 #include "replica.h"
 #include "saved-place.h"
 
-#define LOCK_SECONDS 1
 #define SAID_MAX 20
 
 struct verifying {
@@ -19,6 +18,9 @@ struct verifying {
 	struct pme_replica_check check;
 	uint64_t all; /* bytes to read */
 	int replica;
+	bool settled;	  /* no sync was begun since one that finished: what is there is known */
+	uint64_t keep;	  /* versions of each file, there */
+	uint64_t objects; /* that have a version, or are said to have lost it */
 };
 
 static void tell(const struct pme_replica_check *check, void *arg)
@@ -37,12 +39,13 @@ static int mark_damaged(int object)
 	return fsync(object) < 0 ? -errno : 0;
 }
 
+/* A version, of which the file with @suffix is to blame. */
 static int damaged(struct verifying *v, int object, const char *object_name, uint64_t version,
-		   const char *path, const char *why)
+		   const char *suffix, const char *path, const char *why)
 {
 	_cleanup_free_ char *name =
-		pme_printf("%s/%s/%s/%016llx.data", v->protection->replica, v->protection->id,
-			   object_name, (unsigned long long)version);
+		pme_printf("%s/%s/%s/%016llx.%s", v->protection->replica, v->protection->id,
+			   object_name, (unsigned long long)version, suffix);
 	int r = name ? mark_damaged(object) : -ENOMEM;
 
 	if (r == -ENOMEM)
@@ -55,27 +58,157 @@ static int damaged(struct verifying *v, int object, const char *object_name, uin
 	return 0;
 }
 
-static int verify_version(struct verifying *v, int object, const char *name, uint64_t version)
+/* "2 blocks are not what they were: 4096+4096, 20480+4096": allocated, or NULL. */
+static char *damage_text(const struct pme_replica_damage *damage)
+{
+	_cleanup_free_ char *places = strdup("");
+	size_t said = damage->ranges < PME_REPLICA_FIRST ? damage->ranges : PME_REPLICA_FIRST;
+
+	for (size_t i = 0; places && i < said; i++) {
+		char *more = pme_printf("%s%s%llu+%llu", places, i > 0 ? ", " : "",
+					(unsigned long long)damage->first[i].start,
+					(unsigned long long)damage->first[i].length);
+
+		free(places);
+		places = more;
+	}
+	if (!places)
+		return NULL;
+	if (damage->ranges > said)
+		return pme_printf("%llu blocks %s: %s and %zu more ranges",
+				  (unsigned long long)damage->blocks,
+				  damage->data ? "are not what they were"
+					       : "have lost their digests",
+				  places, damage->ranges - said);
+	return pme_printf("%llu blocks %s: %s", (unsigned long long)damage->blocks,
+			  damage->data ? "are not what they were" : "have lost their digests",
+			  places);
+}
+
+static int read_version(struct verifying *v, int object, const char *name, uint64_t version,
+			const char *path)
 {
 	_cleanup_(pme_saved_free) struct pme_saved saved = {
 		.checkpoint = -1, .copy = -1, .sums = -1};
-	uint64_t before = v->check.damaged;
 	_cleanup_free_ char *text = NULL;
+	struct pme_replica_damage damage;
 	const char *why;
 	int r = pme_saved_load(object, version, -1, &saved, &why);
 
 	if (r == -ENOMEM)
 		return r;
-	v->run->versions++;
 	if (r < 0)
-		return damaged(v, object, name, version, NULL, why);
-	r = pme_replica_verify(&saved, &v->check);
+		return damaged(v, object, name, version, "data", path, why);
+	r = pme_replica_verify(&saved, &v->check, &damage);
 	if (r == 0 || r == -ENOMEM)
 		return r;
-	text = pme_printf("%llu blocks are not what they were",
-			  (unsigned long long)(v->check.damaged - before));
-	return text ? damaged(v, object, name, version, saved.manifest->path, text) : -ENOMEM;
+	text = damage_text(&damage);
+	return text ? damaged(v, object, name, version, damage.data ? "data" : "sums", path, text)
+		    : -ENOMEM;
 }
+
+static bool is_of(const struct verifying *v, const struct pme_manifest *m, const char *object_name)
+{
+	_cleanup_free_ char *name = pme_saved_object_name(m->inode, m->inode_generation);
+
+	return strcmp(m->protection, v->protection->id) == 0 &&
+	       (!name || strcmp(name, object_name) == 0);
+}
+
+/* *@path: of its file, if that is not known yet. */
+static int verify_version(struct verifying *v, int object, const char *name, uint64_t version,
+			  char **path)
+{
+	_cleanup_(pme_manifest_done) struct pme_manifest m = {0};
+	int r = pme_replica_uncache(object, version);
+
+	if (r == 0)
+		r = pme_replica_manifest(object, version, &m);
+	if (r == -ENOMEM)
+		return r;
+	v->run->versions++;
+	if (r < 0)
+		return damaged(v, object, name, version, "manifest", *path, pme_manifest_error(r));
+	if (!is_of(v, &m, name))
+		return damaged(v, object, name, version, "manifest", *path,
+			       "its manifest is that of another file");
+	if (!*path)
+		*path = pme_take_ptr(m.path);
+	return read_version(v, object, name, version, *path);
+}
+
+/* --- what is not there --- */
+
+/* The version of the data in a file @name, or 0. */
+static uint64_t version_of(const char *name)
+{
+	uint64_t version;
+
+	for (version = 0; *name && *name != '.'; name++) {
+		const char *digit = strchr("0123456789abcdef", *name);
+
+		if (!digit || version >> 60)
+			return 0;
+		version = version << 4 | (uint64_t)(*name <= '9' ? *name - '0' : *name - 'a' + 10);
+	}
+	return strcmp(name, ".data") == 0 ? version : 0;
+}
+
+/*
+ * Data without a manifest, in an object that has the versions @versions: they lost it, unless a
+ * sync that was killed has left them: of a version that it had not published, or one that there
+ * are enough newer ones of.
+ */
+static bool is_lost(const struct pme_os *object, uint64_t version, const uint64_t *versions,
+		    size_t count, uint64_t keep)
+{
+	_cleanup_free_ char *unpublished = pme_replica_name(version, "manifest.new");
+
+	for (size_t i = 0; i < count; i++)
+		if (versions[i] == version)
+			return false;
+	if (count > 0 && version < versions[0] && count >= keep)
+		return false;
+	return unpublished && pme_os_exists(object, unpublished) == 0;
+}
+
+static int find_lost(struct verifying *v, int object, const char *name, const uint64_t *versions,
+		     size_t count, const char *path)
+{
+	const struct pme_os here = {.root = object};
+	char **files = NULL;
+	size_t n_files = 0;
+	bool any = count > 0;
+	int r = v->settled ? pme_os_list(&here, ".", &files, &n_files) : 0;
+
+	for (size_t i = 0; r == 0 && i < n_files; i++) {
+		uint64_t version = version_of(files[i]);
+
+		if (version == 0 || !is_lost(&here, version, versions, count, v->keep))
+			continue;
+		any = true;
+		r = damaged(v, object, name, version, "manifest", path, "its manifest is gone");
+	}
+	v->objects += any;
+	pme_os_free_names(files, n_files);
+	return r;
+}
+
+/* Whole files of the last sync; what they were called, nobody knows without their manifests. */
+static void count_lost(struct verifying *v, const struct pme_protection_state *state)
+{
+	uint64_t kept = state->files - pme_min(state->files, state->not_kept);
+
+	if (!v->settled || v->objects >= kept)
+		return;
+	v->run->damaged_versions += kept - v->objects;
+	pme_log_add(v->log, PME_WARNING, v->protection->replica,
+		    "no copy is there of %llu of the %llu files that the last sync of %s had kept",
+		    (unsigned long long)(kept - v->objects), (unsigned long long)kept,
+		    v->protection->path);
+}
+
+/* --- all of it --- */
 
 /* What is to be read of the object @name: its size on all versions. */
 static int add_size(struct verifying *v, int object, const uint64_t *versions, size_t count)
@@ -101,6 +234,7 @@ static int each_object(struct verifying *v, char *const *names, size_t n_names, 
 	for (size_t i = 0; r == 0 && i < n_names; i++) {
 		_cleanup_close_ int object = pme_saved_dir(v->replica, names[i], false);
 		_cleanup_free_ uint64_t *versions = NULL;
+		_cleanup_free_ char *path = NULL;
 		size_t count = 0;
 
 		r = object < 0 ? object : pme_saved_versions(object, &versions, &count);
@@ -109,35 +243,54 @@ static int each_object(struct verifying *v, char *const *names, size_t n_names, 
 			continue;
 		}
 		for (size_t j = 0; r == 0 && j < count; j++)
-			r = verify_version(v, object, names[i], versions[j]);
+			r = verify_version(v, object, names[i], versions[j], &path);
+		if (r == 0)
+			r = find_lost(v, object, names[i], versions, count, path);
 		if (r < 0 && r != -ENOMEM) {
 			pme_log_incomplete(v->log, v->protection->replica,
 					   "%s cannot be looked at: %s", names[i], strerror(-r));
+			v->objects++;
 			r = 0;
 		}
 	}
 	return r;
 }
 
-static int record(const struct pme_os *os, const struct verifying *v)
+/* Nothing is known of what is missing when there is no state that makes sense. */
+static int load_state(const struct pme_os *os, struct verifying *v,
+		      struct pme_protection_state *ret)
 {
-	struct pme_protection_state state;
-	int r = pme_protection_state_load(os, v->protection->id, &state);
+	int r = pme_protection_state_load(os, v->protection->id, ret);
 
 	if (r < 0 && r != -EINVAL)
 		return r;
-	state.verified = pme_protect_now();
-	state.damaged = v->run->damaged_versions;
-	return pme_protection_state_store(os, v->protection->id, &state);
+	v->settled = ret->generation > 0 && ret->finished == ret->generation;
+	v->keep = v->protection->keep;
+	if (v->keep > 1 && pme_replica_can_share(v->replica) <= 0)
+		v->keep = 1;
+	return 0;
+}
+
+static void say_rest(const struct verifying *v)
+{
+	uint64_t damaged = v->run->damaged_versions;
+
+	if (damaged > SAID_MAX)
+		pme_log_add(v->log, PME_WARNING, v->protection->replica,
+			    "and %llu more damaged copies",
+			    (unsigned long long)(damaged - SAID_MAX));
 }
 
 static int verify_replica(const struct pme_os *os, struct verifying *v)
 {
 	const struct pme_os here = {.root = v->replica};
+	struct pme_protection_state state;
 	char **names = NULL;
 	size_t count = 0;
-	int r = pme_os_list(&here, ".", &names, &count);
+	int r = load_state(os, v, &state);
 
+	if (r == 0)
+		r = pme_os_list(&here, ".", &names, &count);
 	if (r == 0 && v->log->progress)
 		r = each_object(v, names, count, true);
 	pme_progress_about(v->log->progress, v->protection->path);
@@ -147,13 +300,19 @@ static int verify_replica(const struct pme_os *os, struct verifying *v)
 	pme_os_free_names(names, count);
 	v->run->bytes = v->check.bytes;
 	v->run->damaged_blocks = v->check.damaged;
-	return r < 0 ? r : record(os, v);
+	if (r < 0)
+		return r;
+	say_rest(v);
+	count_lost(v, &state);
+	state.verified = pme_protect_now();
+	state.damaged = v->run->damaged_versions;
+	return pme_protection_state_store(os, v->protection->id, &state);
 }
 
 int pme_protect_verify(const struct pme_os *os, const struct pme_protection *protection,
 		       uint64_t rate, struct pme_log *log, struct pme_verify_run *ret)
 {
-	_cleanup_close_ int lock = pme_protection_lock(os, protection->id, LOCK_SECONDS);
+	_cleanup_close_ int lock = pme_protect_lock(os, protection, log);
 	_cleanup_close_ int replica = lock < 0 ? lock : pme_saved_replica(os, protection, false);
 	struct verifying v = {
 		.protection = protection,
@@ -165,12 +324,8 @@ int pme_protect_verify(const struct pme_os *os, const struct pme_protection *pro
 	int r;
 
 	*ret = (struct pme_verify_run){0};
-	if (lock < 0) {
-		pme_log_add(log, PME_ERROR, protection->path, "%s",
-			    lock == -ETIMEDOUT ? "another sync, verify or remove of it is running"
-					       : strerror(-lock));
+	if (lock < 0)
 		return lock;
-	}
 	r = replica < 0 ? replica : verify_replica(os, &v);
 	if (r < 0)
 		pme_log_add(log, PME_ERROR, protection->replica, "cannot be verified: %s",

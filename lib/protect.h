@@ -42,7 +42,8 @@ struct pme_share {
 	uint64_t repairable_bytes; /* still what the last whole version has, with a digest */
 	uint64_t checkpoint_files; /* by checkpoint; the rest by digest, or not kept */
 	uint64_t unkept_files;
-	uint64_t damaged_files; /* with a copy that a verify found damaged: nothing of them counts */
+	uint64_t
+		damaged_files; /* with a copy that a verify found damaged: nothing of them counts */
 };
 
 /*
@@ -58,11 +59,25 @@ int pme_protect_verify(const struct pme_os *os, const struct pme_protection *pro
 int pme_protect_share(const struct pme_topo *topo, const struct pme_protection *protection,
 		      struct pme_log *log, struct pme_share *ret);
 /*
- * Forget it, and take its checkpoints away; with @purge its replica, too.  Where the filesystem is
- * not mounted its checkpoints cannot be taken away: refused, unless @purge.
+ * Forget it, and take its checkpoints away, by the UUID of its filesystem, whatever became of the
+ * path; with @purge its replica, too.  Where the filesystem is not mounted its checkpoints cannot
+ * be taken away: refused, unless @purge.  Where the replica is not there it cannot, either: refused
+ * with @purge, unless neither of them is.  What may be left is said.
  */
 int pme_protect_remove(const struct pme_topo *topo, const struct pme_protection *protection,
 		       bool purge, struct pme_log *log);
+/*
+ * Forget the protection @id, if what is recorded of it makes no sense: 1; 0: it does, or there is
+ * none; -errno.  Said.
+ */
+int pme_protect_remove_damaged(const struct pme_os *os, const char *id, struct pme_log *log);
+
+/*
+ * The lock of @protection, which is there and the same as when it was loaded: a descriptor; -errno,
+ * said.
+ */
+int pme_protect_lock(const struct pme_os *os, const struct pme_protection *protection,
+		     struct pme_log *log);
 
 /* How far the replica is from what it is a copy of; @ret_name as pme_place_apart(). */
 enum pme_apart pme_protect_apart(const struct pme_topo *topo,

@@ -36,6 +36,23 @@ int pme_replica_sync(int object, uint64_t version)
 	return r < 0 ? r : pme_os_sync(object);
 }
 
+int pme_replica_uncache(int object, uint64_t version)
+{
+	static const char *const all[] = {"data", "sums", "manifest"};
+
+	for (size_t i = 0; i < PME_ARRAY_SIZE(all); i++) {
+		_cleanup_free_ char *name = pme_replica_name(version, all[i]);
+		_cleanup_close_ int fd = -1;
+
+		if (!name)
+			return -ENOMEM;
+		fd = pme_os_open_at(object, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+		if (fd >= 0)
+			pme_os_drop_cache(fd);
+	}
+	return 0;
+}
+
 int pme_replica_publish(int object, uint64_t version)
 {
 	_cleanup_free_ char *from = pme_replica_name(version, "manifest.new");

@@ -70,10 +70,25 @@ struct pme_replica_check {
 	void *arg;
 };
 
+#define PME_REPLICA_FIRST 3
+
+/* Of one version. */
+struct pme_replica_damage {
+	uint64_t blocks;
+	struct pme_range first[PME_REPLICA_FIRST]; /* bytes of the file */
+	size_t ranges;				   /* all of them */
+	bool digests; /* some of it only because its digests are damaged */
+	bool data;    /* some of it itself */
+};
+
 /*
  * Read all of a version and compare with its digests; adds to @check.  0, or the error of the first
  * block that is not good: see pme_saved_read().  Blocks that have no digest are good.
  */
-int pme_replica_verify(const struct pme_saved *saved, struct pme_replica_check *check);
+int pme_replica_verify(const struct pme_saved *saved, struct pme_replica_check *check,
+		       struct pme_replica_damage *ret);
+
+/* Let the files of a version be read from the media next, not from memory: 0, -ENOMEM. */
+int pme_replica_uncache(int object, uint64_t version);
 
 #endif

@@ -196,6 +196,8 @@ int pme_protection_state_parse(const char *text, size_t len, struct pme_protecti
 		r = get_number(doc, "verified", INT64_MAX, &verified);
 	if (r == 0)
 		r = get_number(doc, "damaged", INT64_MAX, &state.damaged);
+	if (r == 0 && pme_json_get(doc, "finished")) /* older ones have none */
+		r = get_number(doc, "finished", INT64_MAX, &state.finished);
 	state.whole = pme_json_get_bool(doc, "whole");
 	state.synced = (int64_t)synced;
 	state.verified = (int64_t)verified;
@@ -256,6 +258,7 @@ int pme_protection_state_store(const struct pme_os *os, const char *id,
 	struct json_object *doc = new_object(STATE_FORMAT);
 
 	pme_json_number(doc, "generation", state->generation);
+	pme_json_number(doc, "finished", state->finished);
 	pme_json_number(doc, "synced", (uint64_t)state->synced);
 	pme_json_bool(doc, "whole", state->whole);
 	pme_json_number(doc, "files", state->files);
@@ -266,12 +269,27 @@ int pme_protection_state_store(const struct pme_os *os, const char *id,
 	return store_object(os, id, ".state", doc);
 }
 
+/* Only of a regular file: of a fifo nobody would ever see the end.  -EINVAL: it makes no sense. */
+static int read_text(const struct pme_os *os, const char *path, char **ret, size_t *ret_len)
+{
+	_cleanup_close_ int fd =
+		pme_os_open(os, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	int r = fd < 0 ? fd : pme_os_fstat(fd, &st);
+
+	if (r == 0 && !S_ISREG(st.st_mode))
+		return -EINVAL;
+	if (r == 0)
+		r = pme_os_read_fd(fd, TEXT_MAX, ret, ret_len);
+	return r == -EFBIG || r == -ELOOP ? -EINVAL : r;
+}
+
 int pme_protection_state_load(const struct pme_os *os, const char *id,
 			      struct pme_protection_state *ret)
 {
 	_cleanup_free_ char *path = file_of(id, ".state"), *text = NULL;
 	size_t len;
-	int r = path ? pme_os_read_file(os, path, TEXT_MAX, &text, &len) : -ENOMEM;
+	int r = path ? read_text(os, path, &text, &len) : -ENOMEM;
 
 	*ret = (struct pme_protection_state){0};
 	if (r == -ENOENT)
@@ -289,40 +307,84 @@ static int forget_file(const struct pme_os *os, const char *id, const char *suff
 
 int pme_protection_forget(const struct pme_os *os, const char *id)
 {
-	int r = forget_file(os, id, ".json");
+	static const char *const suffixes[] = {".json", ".state", ".lock"};
+	int r = 0;
 
-	return r < 0 ? r : forget_file(os, id, ".state");
+	for (size_t i = 0; r == 0 && i < PME_ARRAY_SIZE(suffixes); i++)
+		r = forget_file(os, id, suffixes[i]);
+	return r;
 }
 
+/* Is the open file still what is called @path?  1, 0, -errno. */
+static int is_called(const struct pme_os *os, int fd, const char *path)
+{
+	struct stat a, b;
+	int r = pme_os_fstat(fd, &a);
+
+	if (r == 0)
+		r = pme_os_stat(os, path, false, &b);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* Who waited for one that is forgotten has the lock of nothing, and asks again. */
 int pme_protection_lock(const struct pme_os *os, const char *id, unsigned int seconds)
 {
 	_cleanup_free_ char *path = file_of(id, ".lock");
-	_cleanup_close_ int fd = path ? pme_os_open_record(os, PME_PROTECT_DIR, path) : -ENOMEM;
-	int r = fd < 0 ? fd : pme_os_lock(fd, seconds);
 
-	return r < 0 ? r : pme_take_fd(&fd);
+	if (!path)
+		return -ENOMEM;
+	for (;;) {
+		_cleanup_close_ int fd = pme_os_open_record(os, PME_PROTECT_DIR, path);
+		int r = fd < 0 ? fd : pme_os_lock(fd, seconds);
+
+		if (r == 0)
+			r = is_called(os, fd, path);
+		if (r != 0)
+			return r < 0 ? r : pme_take_fd(&fd);
+	}
+}
+
+int pme_protection_load(const struct pme_os *os, const char *id, struct pme_protection *ret)
+{
+	_cleanup_(pme_protection_done) struct pme_protection p = {0};
+	_cleanup_free_ char *path = file_of(id, ".json"), *text = NULL;
+	size_t len;
+	int r = path ? read_text(os, path, &text, &len) : -ENOMEM;
+
+	if (r == 0)
+		r = pme_protection_parse(text, len, &p);
+	if (r < 0)
+		return r;
+	if (strcmp(p.id, id) != 0)
+		return -EINVAL;
+	*ret = p;
+	p = (struct pme_protection){0};
+	return 0;
 }
 
 /* One file of the directory: 0, or -errno of what stops all. */
 static int load_one(const struct pme_os *os, const char *name, struct pme_log *log,
 		    struct pme_protections *ret)
 {
-	_cleanup_free_ char *path = pme_printf(PME_PROTECT_DIR "/%s", name), *text = NULL;
+	_cleanup_free_ char *id = strndup(name, ID_LEN);
 	_cleanup_(pme_protection_done) struct pme_protection p = {0};
-	size_t len;
-	int r = path ? pme_os_read_file(os, path, TEXT_MAX, &text, &len) : -ENOMEM;
+	int r = id ? pme_protection_load(os, id, &p) : -ENOMEM;
 
-	if (r == 0)
-		r = pme_protection_parse(text, len, &p);
-	if (r == 0 && strncmp(p.id, name, ID_LEN) != 0)
-		r = -EINVAL;
 	if (r == -ENOMEM || r == -ENOENT)
 		return r == -ENOENT ? 0 : r;
-	if (r < 0) {
-		pme_log_add(log, PME_ERROR, path, "this protection is left out: %s",
-			    r == -EINVAL ? "the file makes no sense" : strerror(-r));
+	if (r == -EINVAL)
+		pme_log_add(log, PME_ERROR, id,
+			    "this protection is left out: /" PME_PROTECT_DIR
+			    "/%s makes no sense; \"pmemctl protect remove %s\" forgets it",
+			    name, id);
+	else if (r < 0)
+		pme_log_add(log, PME_ERROR, id,
+			    "this protection is left out: /" PME_PROTECT_DIR "/%s: %s", name,
+			    strerror(-r));
+	if (r < 0)
 		return 0;
-	}
 	r = pme_grow(&ret->items, &ret->alloc, ret->count, sizeof(*ret->items));
 	if (r < 0)
 		return r;
@@ -337,6 +399,22 @@ static int compare_paths(const void *a, const void *b)
 		      ((const struct pme_protection *)b)->path);
 }
 
+/* Of a link to nothing nobody knows what was there. */
+static bool is_link(const struct pme_os *os)
+{
+	struct stat st;
+
+	return pme_os_stat(os, PME_PROTECT_DIR, false, &st) == 0;
+}
+
+void pme_protections_error(struct pme_log *log, enum pme_severity severity, int error)
+{
+	const char *hint = error == -EACCES || error == -EPERM ? ": run it as root" : "";
+
+	pme_log_add(log, severity, "/" PME_PROTECT_DIR,
+		    "what is under protection cannot be read: %s%s", strerror(-error), hint);
+}
+
 int pme_protections_load(const struct pme_os *os, struct pme_log *log, struct pme_protections *ret)
 {
 	char **names = NULL;
@@ -344,7 +422,7 @@ int pme_protections_load(const struct pme_os *os, struct pme_log *log, struct pm
 	int r = pme_os_list(os, PME_PROTECT_DIR, &names, &count);
 
 	if (r == -ENOENT)
-		return 0;
+		return is_link(os) ? -ENOTDIR : 0;
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		size_t len = strlen(names[i]);
 

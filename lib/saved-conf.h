@@ -35,6 +35,7 @@ struct pme_protections {
 /* Times are µs of CLOCK_REALTIME, 0: never. */
 struct pme_protection_state {
 	uint64_t generation; /* of the last sync that was begun */
+	uint64_t finished;   /* of the last sync that did not stop: the numbers below are its */
 	int64_t synced;	     /* end of the last sync */
 	bool whole;	     /* everything was kept by it */
 	uint64_t files, bytes;
@@ -56,9 +57,13 @@ int pme_protection_state_parse(const char *text, size_t len, struct pme_protecti
 
 /* All that are there; one that makes no sense is an error in @log, and left out.  0, -errno. */
 int pme_protections_load(const struct pme_os *os, struct pme_log *log, struct pme_protections *ret);
+/* Say that they could not be loaded. */
+void pme_protections_error(struct pme_log *log, enum pme_severity severity, int error);
+/* One of them: 0, -ENOENT, -EINVAL when it makes no sense, -errno. */
+int pme_protection_load(const struct pme_os *os, const char *id, struct pme_protection *ret);
 /* Keep @protection: written whole or not at all, synced.  0 or -errno. */
 int pme_protection_store(const struct pme_os *os, const struct pme_protection *protection);
-/* Forget it, with its state: 0 or -errno. */
+/* Forget it, with its state and its lock, which the caller holds: 0 or -errno. */
 int pme_protection_forget(const struct pme_os *os, const char *id);
 
 /* 0; all zero when there is none yet; -EINVAL when it makes no sense; -errno. */

@@ -132,6 +132,7 @@ static void is_read_back(void **state)
 {
 	struct world *w = *state;
 	struct pme_replica_check check = {0};
+	struct pme_replica_damage damage;
 	struct pme_replica_job job;
 	struct pme_saved saved;
 	uint64_t end = (SIZE + BLOCK - 1) / BLOCK * BLOCK;
@@ -147,7 +148,7 @@ static void is_read_back(void **state)
 		assert_int_equal(tail[i], 0);
 	assert_int_equal(pme_saved_read(&saved, end - 1, 2, tail), -ERANGE);
 	assert_int_equal(pme_saved_read(&saved, UINT64_MAX, 2, tail), -ERANGE);
-	assert_int_equal(pme_replica_verify(&saved, &check), 0);
+	assert_int_equal(pme_replica_verify(&saved, &check, &damage), 0);
 	assert_int_equal(check.damaged, 0);
 	pme_saved_free(&saved);
 }
@@ -169,6 +170,7 @@ static void one_bit_is_found(void **state)
 {
 	struct world *w = *state;
 	struct pme_replica_check check = {0};
+	struct pme_replica_damage damage;
 	struct pme_replica_job job;
 	struct pme_saved saved;
 	char buf[BLOCK];
@@ -180,15 +182,49 @@ static void one_bit_is_found(void **state)
 	assert_int_equal(pme_saved_read(&saved, 5 * BLOCK + 4000, 10, buf), -EBADMSG);
 	assert_int_equal(pme_saved_read(&saved, 6 * BLOCK, BLOCK, buf), 0);
 	assert_memory_equal(buf, w->truth + 6 * BLOCK, BLOCK);
-	assert_int_equal(pme_replica_verify(&saved, &check), -EBADMSG);
+	assert_int_equal(pme_replica_verify(&saved, &check, &damage), -EBADMSG);
 	assert_int_equal(check.damaged, 1);
+	assert_true(damage.data && !damage.digests);
+	assert_int_equal(damage.ranges, 1);
+	assert_int_equal(damage.first[0].start, 5 * BLOCK);
+	assert_int_equal(damage.first[0].length, BLOCK);
 	/* and of the digests: all of their page */
 	flip(w, "0000000000000001.sums", 4096 + 5);
 	assert_int_equal(pme_saved_read(&saved, 1 << 20, 10, buf), -EBADMSG);
 	assert_int_equal(pme_saved_read(&saved, 2 << 20, 10, buf), 0);
 	check = (struct pme_replica_check){0};
-	assert_int_equal(pme_replica_verify(&saved, &check), -EBADMSG);
+	assert_int_equal(pme_replica_verify(&saved, &check, &damage), -EBADMSG);
 	assert_int_equal(check.damaged, 257);
+	assert_true(damage.data && damage.digests);
+	assert_int_equal(damage.ranges, 2);
+	assert_int_equal(damage.first[1].start, 1 << 20);
+	assert_int_equal(damage.first[1].length, 1 << 20);
+	pme_saved_free(&saved);
+}
+
+/* Neighbours are one range, of one page or of two; the first ranges have their places. */
+static void ranges_are_counted(void **state)
+{
+	static const off_t blocks[] = {1, 2, 9, 255, 256, 300, 400};
+	struct world *w = *state;
+	struct pme_replica_check check = {0};
+	struct pme_replica_damage damage;
+	struct pme_replica_job job;
+	struct pme_saved saved;
+
+	assert_int_equal(write_version(w, 1, NULL, NULL, &job), 0);
+	for (size_t i = 0; i < PME_ARRAY_SIZE(blocks); i++)
+		flip(w, "0000000000000001.data", blocks[i] * BLOCK);
+	load(w, 1, &saved);
+	assert_int_equal(pme_replica_verify(&saved, &check, &damage), -EBADMSG);
+	assert_int_equal(damage.blocks, 7);
+	assert_int_equal(damage.ranges, 5);
+	assert_int_equal(damage.first[0].start, BLOCK);
+	assert_int_equal(damage.first[0].length, 2 * BLOCK);
+	assert_int_equal(damage.first[1].start, 9 * BLOCK);
+	assert_int_equal(damage.first[1].length, BLOCK);
+	assert_int_equal(damage.first[2].start, 255 * BLOCK);
+	assert_int_equal(damage.first[2].length, 2 * BLOCK);
 	pme_saved_free(&saved);
 }
 
@@ -362,6 +398,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(is_read_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_bit_is_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(ranges_are_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_cut_or_foreign_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(next_version_reads_what_changed, setup, teardown),
 		cmocka_unit_test_setup_teardown(hole_comes_and_goes, setup, teardown),

@@ -5,6 +5,7 @@
  */
 #include "saved-conf.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "check.h"
@@ -122,6 +123,7 @@ static void state_comes_back(void **state)
 {
 	struct pme_protection_state s = {
 		.generation = 9,
+		.finished = 8,
 		.synced = 1700000000000000,
 		.whole = true,
 		.files = 3,
@@ -141,6 +143,7 @@ static void state_comes_back(void **state)
 	assert_int_equal(pme_protection_state_store(&tree.os, "0123456789abcdef", &s), 0);
 	assert_int_equal(pme_protection_state_load(&tree.os, "0123456789abcdef", &back), 0);
 	assert_int_equal(back.generation, 9);
+	assert_int_equal(back.finished, 8);
 	assert_int_equal(back.synced, 1700000000000000);
 	assert_true(back.whole);
 	assert_int_equal(back.files, 3);
@@ -150,6 +153,81 @@ static void state_comes_back(void **state)
 	assert_int_equal(back.damaged, 7);
 	tree_file(&tree, PME_PROTECT_DIR "/0123456789abcde0.state", "{\"generation\": 3}");
 	assert_int_equal(pme_protection_state_load(&tree.os, "0123456789abcde0", &back), -EINVAL);
+	tree_done(&tree);
+}
+
+/* A link, a fifo, a directory, a file without end: nobody waits for them, and none is an answer. */
+static void odd_files_make_no_sense(void **state)
+{
+	static const char id[] = "0123456789abcdef";
+	static const char path[] = PME_PROTECT_DIR "/0123456789abcdef.state";
+	_cleanup_free_ char *huge = calloc(1, (2U << 20) + 1);
+	struct pme_protection_state back;
+	struct pme_protections all = {0};
+	struct tree tree;
+
+	(void)state;
+	assert_non_null(huge);
+	memset(huge, '\n', 2U << 20);
+	tree_init(&tree);
+	tree_dir(&tree, PME_PROTECT_DIR);
+	assert_int_equal(mkfifoat(tree.os.root, path, 0600), 0);
+	assert_int_equal(pme_protection_state_load(&tree.os, id, &back), -EINVAL);
+	assert_int_equal(unlinkat(tree.os.root, path, 0), 0);
+	assert_int_equal(symlinkat("/dev/zero", tree.os.root, path), 0);
+	assert_int_equal(pme_protection_state_load(&tree.os, id, &back), -EINVAL);
+	assert_int_equal(unlinkat(tree.os.root, path, 0), 0);
+	tree_dir(&tree, path);
+	assert_int_equal(pme_protection_state_load(&tree.os, id, &back), -EINVAL);
+	assert_int_equal(unlinkat(tree.os.root, path, AT_REMOVEDIR), 0);
+	tree_file(&tree, path, huge);
+	assert_int_equal(pme_protection_state_load(&tree.os, id, &back), -EINVAL);
+	assert_int_equal(mkfifoat(tree.os.root, PME_PROTECT_DIR "/0123456789abcdef.json", 0600), 0);
+	assert_int_equal(pme_protections_load(&tree.os, &tree.log, &all), 0);
+	assert_int_equal(all.count, 0);
+	assert_int_equal(tree.log.count, 1);
+	tree_done(&tree);
+}
+
+static void no_directory_is_an_error(void **state)
+{
+	struct pme_protections all = {0};
+	struct tree tree;
+
+	(void)state;
+	tree_init(&tree);
+	assert_int_equal(pme_protections_load(&tree.os, &tree.log, &all), 0);
+	tree_dir(&tree, "var/lib/pmemctl");
+	assert_int_equal(symlinkat("nowhere", tree.os.root, PME_PROTECT_DIR), 0);
+	assert_int_equal(pme_protections_load(&tree.os, &tree.log, &all), -ENOTDIR);
+	assert_int_equal(unlinkat(tree.os.root, PME_PROTECT_DIR, 0), 0);
+	tree_file(&tree, PME_PROTECT_DIR, "");
+	assert_int_equal(pme_protections_load(&tree.os, &tree.log, &all), -ENOTDIR);
+	assert_int_equal(all.count, 0);
+	tree_done(&tree);
+}
+
+/* Who has waited for a lock that was forgotten has it of the file that is there then. */
+static void a_lock_is_of_what_is_there(void **state)
+{
+	static const char id[] = "0123456789abcdef";
+	_cleanup_close_ int first = -1, second = -1;
+	struct stat a, b;
+	struct tree tree;
+
+	(void)state;
+	tree_init(&tree);
+	tree_dir(&tree, PME_PROTECT_DIR);
+	first = pme_protection_lock(&tree.os, id, 0);
+	assert_true(first >= 0);
+	assert_int_equal(pme_protection_lock(&tree.os, id, 0), -ETIMEDOUT);
+	assert_int_equal(pme_protection_forget(&tree.os, id), 0);
+	second = pme_protection_lock(&tree.os, id, 0);
+	assert_true(second >= 0);
+	assert_int_equal(pme_os_fstat(first, &a), 0);
+	assert_int_equal(pme_os_fstat(second, &b), 0);
+	assert_int_equal(a.st_nlink, 0);
+	assert_int_equal(b.st_nlink, 1);
 	tree_done(&tree);
 }
 
@@ -194,8 +272,13 @@ static void names_are_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(comes_back),	   cmocka_unit_test(nonsense_is_refused),
-		cmocka_unit_test(the_others_stay), cmocka_unit_test(state_comes_back),
+		cmocka_unit_test(comes_back),
+		cmocka_unit_test(nonsense_is_refused),
+		cmocka_unit_test(the_others_stay),
+		cmocka_unit_test(state_comes_back),
+		cmocka_unit_test(odd_files_make_no_sense),
+		cmocka_unit_test(no_directory_is_an_error),
+		cmocka_unit_test(a_lock_is_of_what_is_there),
 		cmocka_unit_test(names_are_read),
 	};
 
