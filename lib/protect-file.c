@@ -5,6 +5,7 @@
 #include "protect-file.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/random.h>
@@ -159,7 +160,7 @@ static void count_job(struct keeping *k, const struct pme_replica_job *job)
 /* Of a file that did not change the good blocks of @base are right: it may have lost its own. */
 static bool is_still(const struct pme_saved *base, const struct pme_sample *sample)
 {
-	return sample && !base->manifest->has_checkpoint && pme_sample_same(sample, &base->sample);
+	return sample && base->manifest->settled && pme_sample_same(sample, &base->sample);
 }
 
 /*
@@ -242,8 +243,7 @@ static int64_t coarse_now(void)
 }
 
 /*
- * Sample the file so that any later write shows: the clock that stamps it is past its ctime, and
- * what was written through mappings before is flushed, so that these fault when they write again.
+ * Sample the file so that any later write shows: the clock that stamps it is past its ctime.
  * -ETIME: its ctime is in the future.
  */
 static int settle(struct keeping *k)
@@ -258,7 +258,34 @@ static int settle(struct keeping *k)
 			return -ETIME;
 		nanosleep(&pause, NULL);
 	}
-	return fsync(k->fd) < 0 ? -errno : 0;
+	return 0;
+}
+
+/*
+ * Is there a moment in which nobody has the file open for writing?  Only then a read lease is
+ * granted.  It is given back at once, so that nobody waits for it; who could make us wait for the
+ * signal of a break gets one that is ignored.  1, 0; -ESTALE: it changed up to then; -errno.
+ */
+static int is_settled(const struct keeping *k)
+{
+	struct pme_sample now;
+	int r;
+
+	if (fcntl(k->fd, F_SETSIG, SIGURG) < 0 || fcntl(k->fd, F_SETLEASE, F_RDLCK) < 0)
+		return 0;
+	r = pme_sample_take(k->fd, &now);
+	fcntl(k->fd, F_SETLEASE, F_UNLCK);
+	if (r < 0)
+		return r;
+	return pme_sample_same(&now, &k->sample) ? 1 : -ESTALE;
+}
+
+static void unsettled(struct keeping *k)
+{
+	if (k->sync->run->unsettled++ < SAID_MAX)
+		pme_log_add(k->sync->log, PME_WARNING, k->path,
+			    "kept without proof: somebody has it open for writing, and without "
+			    "reflinks nobody sees what is written meanwhile");
 }
 
 static int keep_by_digest(struct keeping *k)
@@ -268,12 +295,19 @@ static int keep_by_digest(struct keeping *k)
 	uint64_t bytes;
 	int r = new_manifest(k, &m);
 
+	if (r == 0)
+		r = is_settled(k);
 	if (r < 0)
 		return r;
+	m.settled = r > 0;
+	if (fsync(k->fd) < 0)
+		return -errno;
 	/* Around the page cache: what is copied is what the media has. */
 	if (flags >= 0 && fcntl(k->fd, F_SETFL, flags | O_DIRECT) < 0 && errno != EINVAL)
 		return -errno;
 	r = write_version(k, k->fd, &k->sample, &m, &bytes);
+	if (r == 0 && !m.settled)
+		unsettled(k);
 	return r < 0 ? r : put(k, NULL, -1, bytes);
 }
 

@@ -4,8 +4,8 @@
  *
  * A file is kept by a checkpoint where it can be reflinked (checkpoint.h): the replica is copied
  * from that, the application goes on writing.  Elsewhere by digests: the file must not change while
- * it is copied; it is flushed, the coarse clock passes its ctime, and what stat(2) says of it is
- * the same before and after.
+ * it is copied; the coarse clock passes its ctime, for a moment nobody has it open for writing, it
+ * is flushed, and what stat(2) says of it is the same before and after.
  */
 #ifndef PME_PROTECT_H
 #define PME_PROTECT_H
@@ -25,6 +25,7 @@ struct pme_sync_run {
 	uint64_t unchanged;
 	uint64_t not_kept;  /* said */
 	uint64_t by_digest; /* of kept and unchanged: without checkpoint */
+	uint64_t unsettled; /* of these: somebody had them open for writing, which is said */
 	uint64_t bytes_read, bytes_written;
 	uint64_t unreadable; /* blocks */
 	uint64_t links, symlinks, special, mounts;
@@ -42,7 +43,8 @@ struct pme_share {
 	uint64_t repairable_bytes; /* still what the last whole version has, with a digest */
 	uint64_t checkpoint_files; /* by checkpoint; the rest by digest, or not kept */
 	uint64_t unkept_files;
-	uint64_t damaged_files; /* with a copy that a verify found damaged: nothing of them counts */
+	uint64_t
+		damaged_files; /* with a copy that a verify found damaged: nothing of them counts */
 };
 
 /*
