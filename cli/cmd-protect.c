@@ -68,6 +68,7 @@ static struct json_object *sync_json(const struct pme_sync_run *run)
 	pme_json_number(object, "unchanged", run->unchanged);
 	pme_json_number(object, "not_kept", run->not_kept);
 	pme_json_number(object, "by_digest", run->by_digest);
+	pme_json_number(object, "without_proof", run->unsettled);
 	pme_json_number(object, "removed", run->removed);
 	pme_json_number(object, "bytes_read", run->bytes_read);
 	pme_json_number(object, "bytes_written", run->bytes_written);
@@ -188,7 +189,7 @@ static int remove_one(struct work *w, const struct pme_protection *p)
 	int r;
 
 	protection_json(w, p);
-	r = pme_protect_remove(w->topo, p, w->cli->purge, &w->cli->log);
+	r = pme_protect_remove(w->topo, p, w->cli->purge, w->cli->force, &w->cli->log);
 	return r < 0 ? r : pme_timer_unset(w->cli->os, p, &w->cli->log);
 }
 
@@ -313,8 +314,8 @@ static int take_options(struct work *w)
 		return usage(cli, actions[w->action], "takes no --replica, --keep, --every");
 	if (w->action != VERIFY && cli->rate)
 		return usage(cli, actions[w->action], "takes no --rate");
-	if (w->action != REMOVE && cli->purge)
-		return usage(cli, actions[w->action], "takes no --purge");
+	if (w->action != REMOVE && (cli->purge || cli->force))
+		return usage(cli, actions[w->action], "takes no --purge, --force");
 	if (cli->keep && (pme_parse_u64(cli->keep, strlen(cli->keep), &w->keep) < 0 ||
 			  w->keep == 0 || w->keep > PME_PROTECT_KEEP_MAX))
 		return usage(cli, cli->keep, "not a number of versions: expected 1 to 1000");
@@ -385,8 +386,9 @@ const struct cmd cmd_protect = {
 		"  --keep N       versions of each file (default: 2)\n"
 		"  --every TIME   sync by a timer: 15m, 1h, 7d (default: nobody does it)\n"
 		"  --rate BYTES   of verify, a second (default: 64m; 0: as fast as it goes)\n"
-		"  --purge        of remove: the copies, too\n",
-	.options = CLI_PROTECT,
+		"  --purge        of remove: the copies, too\n"
+		"  --force        of remove: also when its filesystem is not mounted\n",
+	.options = CLI_PROTECT | CLI_FORCE,
 	.min_args = 1,
 	.max_args = SIZE_MAX,
 	.run = run_protect,

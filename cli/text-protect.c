@@ -80,6 +80,7 @@ static void sync_text(struct json_object *sync)
 	       number(sync, "kept"), number(sync, "unchanged"));
 	count_text(sync, "not_kept", "not kept");
 	count_text(sync, "by_digest", "of them without checkpoint");
+	count_text(sync, "without_proof", "without proof: open for writing");
 	count_text(sync, "removed", "gone, and forgotten");
 	printf("\n");
 	label("copied:");

@@ -19,8 +19,12 @@ static int proves(const struct pme_saved *saved, const struct pme_want *want, ch
 	r = pme_saved_unchanged(saved, want->fd);
 	if (r != 0)
 		return r;
-	*ret_why = strdup(saved->manifest->has_checkpoint ? "only its checkpoint could prove it"
-							  : "the file changed since");
+	if (saved->manifest->has_checkpoint)
+		*ret_why = strdup("only its checkpoint could prove it");
+	else if (!saved->manifest->settled)
+		*ret_why = strdup("somebody had the file open for writing when it was copied");
+	else
+		*ret_why = strdup("the file changed since");
 	return *ret_why ? 0 : -ENOMEM;
 }
 

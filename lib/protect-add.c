@@ -197,6 +197,40 @@ static int is_new(const struct pme_os *os, const struct pme_protection *p, struc
 	return -EEXIST;
 }
 
+/* Is @path the vault of its filesystem, or in it?  1, 0, -errno. */
+static int is_in_vault(const struct pme_os *os, const struct pme_place_of *place, const char *path)
+{
+	_cleanup_free_ char *at = strdup(path);
+
+	if (!at)
+		return -ENOMEM;
+	for (;;) {
+		char *slash = strrchr(at, '/');
+		struct stat st;
+		int r = pme_os_stat(os, at[0] && at[1] ? at + 1 : ".", false, &st);
+
+		if (r < 0)
+			return r;
+		if (st.st_dev == place->devno && st.st_ino == place->vault)
+			return 1;
+		if (!slash || !*at)
+			return 0;
+		*slash = '\0';
+	}
+}
+
+static int check_path(const struct pme_os *os, const struct pme_place_of *place, const char *path,
+		      struct pme_log *log)
+{
+	int r = is_in_vault(os, place, path);
+
+	if (r == 0)
+		return 0;
+	pme_log_add(log, PME_ERROR, path, "cannot be put under protection: %s",
+		    r < 0 ? strerror(-r) : "it is what pmemctl made there");
+	return r < 0 ? r : -EOPNOTSUPP;
+}
+
 int pme_protect_add(const struct pme_topo *topo, const char *path, const char *replica,
 		    uint64_t keep, uint64_t every, struct pme_log *log, struct pme_protection *ret)
 {
@@ -212,6 +246,8 @@ int pme_protect_add(const struct pme_topo *topo, const char *path, const char *r
 	r = is_new(topo->os, &p, log);
 	if (r == 0)
 		r = pme_place_open(topo, p.path, log, &place);
+	if (r == 0)
+		r = check_path(topo->os, &place, p.path, log);
 	if (r == 0)
 		r = check_replica(topo->os, &place, &p, log);
 	if (r < 0)

@@ -6,13 +6,14 @@
 
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/vfs.h>
 
 #include "checkpoint.h"
 #include "replica.h"
 #include "saved-place.h"
 
-#define FILES_MAX 128 /* each has a descriptor */
+#define FILES_MAX 128 /* each has a descriptor: and no more than a quarter of what we may have */
 #define BYTES_MAX (64ULL << 20)
 
 static void file_done(struct pme_batch_file *file)
@@ -58,15 +59,15 @@ int pme_batch_trusts_syncfs(int dir)
 }
 
 /* All that was done to the replica is on the disk. */
-static int sync_replica(const struct pme_sync *sync)
+static int sync_replica(struct pme_sync *sync)
 {
 	if (sync->trusts_syncfs)
 		return syncfs(sync->replica) < 0 ? -errno : 0;
 	for (size_t i = 0; i < sync->batch.count; i++) {
-		int r = pme_replica_sync(sync->batch.files[i].object, sync->generation);
+		struct pme_batch_file *file = &sync->batch.files[i];
 
-		if (r < 0)
-			return r;
+		if (file->error == 0)
+			file->error = pme_replica_sync(file->object, file->version);
 	}
 	return pme_os_sync(sync->replica);
 }
@@ -83,15 +84,23 @@ static bool is_useless(int error)
 	return error == -EINVAL || error == -EBADMSG;
 }
 
-/* Its manifest goes; what belongs to it is remembered.  0 or -errno. */
-static int forget(struct pme_batch_file *file, uint64_t version, bool always)
+/*
+ * Its manifest goes unless it is one of the first of @left; what belongs to it is remembered.  What
+ * is of another filesystem, whose files have the same numbers, stays.  0 or -errno.
+ */
+static int forget(const struct pme_sync *sync, struct pme_batch_file *file, uint64_t version,
+		  uint64_t *left)
 {
 	_cleanup_(pme_manifest_done) struct pme_manifest m = {0};
 	int r = pme_replica_manifest(file->object, version, &m);
 	char *name = NULL;
 
-	if (!always && !is_useless(r))
+	if (r == 0 && strcmp(m.fs_uuid, sync->fs_uuid) != 0)
 		return 0;
+	if (*left > 0 && !is_useless(r)) {
+		--*left;
+		return 0;
+	}
 	if (r == 0 && m.has_checkpoint) {
 		name = pme_saved_checkpoint_name(&m);
 		if (!name)
@@ -111,7 +120,7 @@ static int forget(struct pme_batch_file *file, uint64_t version, bool always)
 static int forget_old(const struct pme_sync *sync, struct pme_batch_file *file)
 {
 	_cleanup_free_ uint64_t *versions = NULL;
-	uint64_t keep = file->fresh ? 1 : sync->keep;
+	uint64_t left = file->fresh ? 0 : sync->keep - 1; /* besides the new one */
 	size_t count = 0;
 	int r = pme_saved_versions(file->object, &versions, &count);
 
@@ -122,7 +131,7 @@ static int forget_old(const struct pme_sync *sync, struct pme_batch_file *file)
 	if (!file->old || !file->old_checkpoints)
 		return -ENOMEM;
 	for (size_t i = 1; r == 0 && i < count; i++)
-		r = forget(file, versions[i], i >= keep);
+		r = forget(sync, file, versions[i], &left);
 	return r;
 }
 
@@ -156,6 +165,8 @@ static int clear_old(struct pme_sync *sync)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < batch->count; i++) {
+		if (batch->files[i].error < 0)
+			continue;
 		r = say_old(sync, &batch->files[i], forget_old(sync, &batch->files[i]));
 		any = any || batch->files[i].n_old > 0;
 	}
@@ -166,40 +177,47 @@ static int clear_old(struct pme_sync *sync)
 	return r;
 }
 
-static int publish(const struct pme_sync *sync)
+/* What fails with one file is its own; 0, or -errno of all of them. */
+static int publish(struct pme_sync *sync)
 {
 	int r = sync_checkpoints(sync);
 
 	if (r == 0)
 		r = sync_replica(sync);
-	for (size_t i = 0; r == 0 && i < sync->batch.count; i++)
-		r = pme_replica_publish(sync->batch.files[i].object, sync->generation);
+	for (size_t i = 0; r == 0 && i < sync->batch.count; i++) {
+		struct pme_batch_file *file = &sync->batch.files[i];
+
+		if (file->error == 0)
+			file->error = pme_replica_publish(file->object, file->version);
+	}
 	return r < 0 ? r : sync_replica(sync);
 }
 
-/* None of them is believed: the next sync begins with the versions that were there. */
-static void take_back(struct pme_sync *sync, int error)
+/* It is not believed: the next sync begins with the versions that were there. */
+static void take_back(struct pme_sync *sync, const struct pme_batch_file *file)
 {
-	for (size_t i = 0; i < sync->batch.count; i++) {
-		const struct pme_batch_file *file = &sync->batch.files[i];
-
-		pme_replica_remove(file->object, sync->generation, -1);
-		if (file->checkpoint)
-			pme_checkpoint_remove(sync->checkpoints, file->checkpoint);
-		sync->run->not_kept++;
-		pme_sync_say(sync, file->path, "not kept: %s", strerror(-error));
-	}
+	pme_replica_remove(file->object, file->version, -1);
+	if (file->checkpoint)
+		pme_checkpoint_remove(sync->checkpoints, file->checkpoint);
+	sync->run->not_kept++;
+	pme_sync_say(sync, file->path, "not kept: %s", strerror(-file->error));
 }
 
 int pme_batch_flush(struct pme_sync *sync)
 {
 	int r = sync->batch.count == 0 ? 0 : publish(sync);
 
-	if (r < 0)
-		take_back(sync, r);
-	for (size_t i = 0; r == 0 && i < sync->batch.count; i++) {
+	for (size_t i = 0; i < sync->batch.count; i++) {
+		struct pme_batch_file *file = &sync->batch.files[i];
+
+		if (r < 0)
+			file->error = r;
+		if (file->error < 0) {
+			take_back(sync, file);
+			continue;
+		}
 		sync->run->kept++;
-		sync->run->by_digest += !sync->batch.files[i].checkpoint;
+		sync->run->by_digest += !file->checkpoint;
 	}
 	if (r == 0)
 		r = clear_old(sync);
@@ -229,5 +247,8 @@ int pme_batch_add(struct pme_batch *batch, struct pme_batch_file *file, int chec
 
 bool pme_batch_is_full(const struct pme_batch *batch)
 {
-	return batch->count >= FILES_MAX || batch->bytes >= BYTES_MAX;
+	struct rlimit files;
+	uint64_t max = getrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur / 4 : FILES_MAX;
+
+	return batch->count >= pme_min(max, FILES_MAX) || batch->bytes >= BYTES_MAX;
 }

@@ -27,8 +27,8 @@ int pme_batch_add(struct pme_batch *batch, struct pme_batch_file *file, int chec
 /* Is it time for a flush? */
 bool pme_batch_is_full(const struct pme_batch *batch);
 /*
- * What is written becomes whole, and is counted: 0.  Or it is taken away, said, and counted:
- * -errno, of the replica or the filesystem.
+ * What is written becomes whole, and is counted; or it is taken away, said, and counted.  0, also
+ * when single files were taken away; -errno, of the replica or the filesystem: all were.
  */
 int pme_batch_flush(struct pme_sync *sync);
 /* After an error: what is not whole is left for the next sync to take away. */

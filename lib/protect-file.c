@@ -5,6 +5,7 @@
 #include "protect-file.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/random.h>
@@ -12,11 +13,13 @@
 
 #include "checkpoint.h"
 #include "protect-batch.h"
+#include "protect-gone.h"
 #include "replica.h"
 #include "saved-place.h"
 
 #define SAID_MAX 20
-#define TRIES 3		      /* for a file that changes while it is copied */
+#define TRIES 3 /* for a file that changes while it is copied */
+#define GENERATION_MAX ((uint64_t)INT64_MAX - 1)
 #define FUTURE_MAX 2000000000 /* ns: a ctime further ahead than this is not waited for */
 
 struct keeping {
@@ -26,6 +29,9 @@ struct keeping {
 	struct pme_sample sample;
 	struct pme_saved base; /* its copy is -1: there is none */
 	bool by_checkpoint;
+	const char *failed; /* what has no room, or cannot be used; NULL: the replica */
+	char *object_name;
+	bool stop;  /* what failed is not the matter of this file only */
 	bool fresh; /* a version was found damaged: it is copied anew, from what is good of it */
 };
 
@@ -53,11 +59,12 @@ void pme_sync_say(struct pme_sync *sync, const char *path, const char *fmt, ...)
 	pme_log_incomplete(sync->log, path, "%s", text ? text : "no memory to say why");
 }
 
-static int not_kept(struct keeping *k, const char *why)
+bool pme_sync_pass(struct pme_sync *sync, uint64_t version)
 {
-	k->sync->run->not_kept++;
-	pme_sync_say(k->sync, k->path, "not kept: %s", why);
-	return 0;
+	if (version >= GENERATION_MAX)
+		return false;
+	sync->generation = pme_max(sync->generation, version + 1);
+	return true;
 }
 
 /* --- what is there --- */
@@ -69,17 +76,21 @@ static bool is_ours(const struct keeping *k, const struct pme_manifest *m)
 	       strcmp(m->protection, k->sync->protection->id) == 0;
 }
 
-/* The newest version that can be read; none is an answer, too. */
+/* The newest version that can be read; none is an answer, too.  What was left over goes. */
 static int find_base(struct keeping *k)
 {
 	_cleanup_free_ uint64_t *versions = NULL;
-	size_t count = 0;
+	size_t count = 0, others = 0;
 	int r = pme_saved_is_damaged(k->object);
 
 	if (r < 0)
 		return r;
 	k->fresh = r > 0;
-	r = pme_saved_versions(k->object, &versions, &count);
+	r = pme_saved_look(k->object, &versions, &count, &others);
+	if (r == 0 && others != 2 * count + k->fresh)
+		r = pme_replica_sweep(k->object);
+	if (r == 0 && count > 0 && !pme_sync_pass(k->sync, versions[0]))
+		return -ERANGE;
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		const char *why;
 
@@ -159,7 +170,7 @@ static void count_job(struct keeping *k, const struct pme_replica_job *job)
 /* Of a file that did not change the good blocks of @base are right: it may have lost its own. */
 static bool is_still(const struct pme_saved *base, const struct pme_sample *sample)
 {
-	return sample && !base->manifest->has_checkpoint && pme_sample_same(sample, &base->sample);
+	return sample && base->manifest->settled && pme_sample_same(sample, &base->sample);
 }
 
 /*
@@ -195,11 +206,12 @@ static int write_version(struct keeping *k, int source, const struct pme_sample 
 }
 
 /* It becomes whole with others.  Takes over the name of its checkpoint, if any. */
-static int put(struct keeping *k, char *checkpoint, int fd, uint64_t bytes)
+static int put(struct keeping *k, uint64_t version, char *checkpoint, int fd, uint64_t bytes)
 {
 	struct pme_batch_file file = {
 		.object = pme_take_fd(&k->object),
 		.path = strdup(k->path),
+		.version = version,
 		.checkpoint = checkpoint,
 		.fresh = k->fresh,
 	};
@@ -221,13 +233,14 @@ static int keep_by_checkpoint(struct keeping *k)
 	if (!name)
 		return r < 0 ? r : -ENOMEM;
 	source = pme_checkpoint_make(k->sync->checkpoints, name, k->fd);
+	k->failed = source < 0 ? k->sync->protection->path : NULL;
 	r = source < 0 ? source : pme_os_fstat(source, &st);
 	if (r == 0) {
 		m.size = (uint64_t)st.st_size; /* it may have grown since it was sampled */
 		r = write_version(k, source, NULL, &m, &bytes);
 	}
 	if (r == 0)
-		return put(k, pme_take_ptr(name), pme_take_fd(&source), bytes);
+		return put(k, m.generation, pme_take_ptr(name), pme_take_fd(&source), bytes);
 	if (source >= 0)
 		pme_checkpoint_remove(k->sync->checkpoints, name);
 	return r;
@@ -242,8 +255,7 @@ static int64_t coarse_now(void)
 }
 
 /*
- * Sample the file so that any later write shows: the clock that stamps it is past its ctime, and
- * what was written through mappings before is flushed, so that these fault when they write again.
+ * Sample the file so that any later write shows: the clock that stamps it is past its ctime.
  * -ETIME: its ctime is in the future.
  */
 static int settle(struct keeping *k)
@@ -258,7 +270,34 @@ static int settle(struct keeping *k)
 			return -ETIME;
 		nanosleep(&pause, NULL);
 	}
-	return fsync(k->fd) < 0 ? -errno : 0;
+	return 0;
+}
+
+/*
+ * Is there a moment in which nobody has the file open for writing?  Only then a read lease is
+ * granted.  It is given back at once, so that nobody waits for it; who could make us wait for the
+ * signal of a break gets one that is ignored.  1, 0; -ESTALE: it changed up to then; -errno.
+ */
+static int is_settled(const struct keeping *k)
+{
+	struct pme_sample now;
+	int r;
+
+	if (fcntl(k->fd, F_SETSIG, SIGURG) < 0 || fcntl(k->fd, F_SETLEASE, F_RDLCK) < 0)
+		return 0;
+	r = pme_sample_take(k->fd, &now);
+	fcntl(k->fd, F_SETLEASE, F_UNLCK);
+	if (r < 0)
+		return r;
+	return pme_sample_same(&now, &k->sample) ? 1 : -ESTALE;
+}
+
+static void unsettled(struct keeping *k)
+{
+	if (k->sync->run->unsettled++ < SAID_MAX)
+		pme_log_add(k->sync->log, PME_WARNING, k->path,
+			    "kept without proof: somebody has it open for writing, and without "
+			    "reflinks nobody sees what is written meanwhile");
 }
 
 static int keep_by_digest(struct keeping *k)
@@ -268,13 +307,22 @@ static int keep_by_digest(struct keeping *k)
 	uint64_t bytes;
 	int r = new_manifest(k, &m);
 
+	if (r == 0)
+		r = is_settled(k);
 	if (r < 0)
 		return r;
+	m.settled = r > 0;
+	k->failed = k->sync->protection->path;
+	if (fsync(k->fd) < 0)
+		return -errno;
+	k->failed = NULL;
 	/* Around the page cache: what is copied is what the media has. */
 	if (flags >= 0 && fcntl(k->fd, F_SETFL, flags | O_DIRECT) < 0 && errno != EINVAL)
 		return -errno;
 	r = write_version(k, k->fd, &k->sample, &m, &bytes);
-	return r < 0 ? r : put(k, NULL, -1, bytes);
+	if (r == 0 && !m.settled)
+		unsettled(k);
+	return r < 0 ? r : put(k, m.generation, NULL, -1, bytes);
 }
 
 /* --- all of it --- */
@@ -286,6 +334,8 @@ static const char *reason(int error)
 		return "it changed while it was copied, each time it was tried";
 	case -ETIME:
 		return "its time of change lies in the future: a clock went backwards";
+	case -ERANGE:
+		return "there is a version with the greatest number already";
 	case -EFBIG:
 	case -E2BIG:
 		return "it is too large, or has too many extents";
@@ -293,10 +343,15 @@ static const char *reason(int error)
 	return strerror(-error);
 }
 
+static bool is_full(int error)
+{
+	return error == -ENOSPC || error == -EDQUOT;
+}
+
 /* The replica has no room, or cannot be written: so it is with the next file. */
 static bool is_hopeless(int error)
 {
-	return error == -ENOMEM || error == -ENOSPC || error == -EDQUOT || error == -EROFS;
+	return error == -ENOMEM || error == -EROFS || is_full(error);
 }
 
 static int choose(struct keeping *k)
@@ -320,13 +375,12 @@ static int keep_once(struct keeping *k)
 
 	if (r == 0)
 		r = is_unchanged(k);
-	if (r == 0)
-		r = pme_replica_sweep(k->object);
 	if (r != 0)
 		return r;
 	return k->by_checkpoint ? keep_by_checkpoint(k) : keep_by_digest(k);
 }
 
+/* As keep_once(), in whichever way. */
 static int keep(struct keeping *k)
 {
 	int r = find_base(k);
@@ -341,15 +395,63 @@ static int keep(struct keeping *k)
 	}
 	for (int i = 1; r == -ESTALE && i < TRIES; i++)
 		r = keep_once(k);
-	if (r == 1) {
-		k->sync->run->unchanged++;
-		k->sync->run->by_digest += !k->by_checkpoint;
-		return 0;
+	return r;
+}
+
+/* The same; nothing of it is open afterwards. */
+static int try_to_keep(struct keeping *k)
+{
+	int r;
+
+	k->failed = NULL;
+	k->object = pme_saved_dir(k->sync->replica, k->object_name, true);
+	r = k->object < 0 ? k->object : keep(k);
+	if (k->object < 0 && r < 0)
+		k->failed = k->object_name;
+	pme_close_fd(&k->object);
+	pme_saved_free(&k->base);
+	return r;
+}
+
+/*
+ * Without room or descriptors: what is written becomes whole, so that what was before it goes; then
+ * what is kept of files that are gone, once.
+ */
+static int keep_anyhow(struct keeping *k)
+{
+	struct pme_sync *sync = k->sync;
+	int r = try_to_keep(k);
+
+	if (sync->batch.count > 0 && (is_full(r) || r == -EMFILE || r == -ENFILE)) {
+		r = pme_batch_flush(sync);
+		k->stop = r < 0;
+		r = r < 0 ? r : try_to_keep(k);
 	}
-	if (r == 0)
-		return 0;
-	not_kept(k, reason(r));
-	return is_hopeless(r) ? r : 0;
+	if (is_full(r) && !sync->pressed) {
+		sync->pressed = true;
+		r = pme_gone_drop_now(sync);
+		r = r < 0 ? r : try_to_keep(k);
+	}
+	return r;
+}
+
+static int not_kept(const struct keeping *k, int error)
+{
+	const struct pme_protection *p = k->sync->protection;
+
+	k->sync->run->not_kept++;
+	if (is_full(error))
+		pme_sync_say(k->sync, k->path, "not kept: the filesystem of %s: %s",
+			     k->failed && k->failed != k->object_name ? k->failed : p->replica,
+			     strerror(-error));
+	else if (k->failed && k->failed == k->object_name)
+		pme_sync_say(k->sync, k->path, "not kept: %s/%s/%s: %s", p->replica, p->id,
+			     k->object_name,
+			     error == -EPERM ? "no directory that only root may enter"
+					     : strerror(-error));
+	else
+		pme_sync_say(k->sync, k->path, "not kept: %s", reason(error));
+	return k->stop || is_hopeless(error) ? error : 0;
 }
 
 int pme_sync_file(struct pme_sync *sync, int fd, const char *path)
@@ -361,20 +463,22 @@ int pme_sync_file(struct pme_sync *sync, int fd, const char *path)
 		.object = -1,
 		.base = {.checkpoint = -1, .copy = -1, .sums = -1},
 	};
-	_cleanup_free_ char *name = NULL;
 	int r = pme_sample_take(fd, &k.sample);
 
-	if (r < 0)
-		return not_kept(&k, r == -ENOTTY ? "its inode has no generation" : reason(r));
-	name = pme_saved_object_name(k.sample.inode, k.sample.generation);
-	k.object = name ? pme_saved_dir(sync->replica, name, true) : -ENOMEM;
-	if (k.object < 0) {
-		not_kept(&k, strerror(-k.object));
-		return k.object;
+	if (r < 0) {
+		sync->run->not_kept++;
+		pme_sync_say(sync, path, "not kept: %s",
+			     r == -ENOTTY ? "its inode has no generation" : reason(r));
+		return 0;
 	}
 	sync->run->bytes += k.sample.size;
-	r = keep(&k);
-	pme_close_fd(&k.object);
-	pme_saved_free(&k.base);
+	k.object_name = pme_saved_object_name(k.sample.inode, k.sample.generation);
+	r = k.object_name ? keep_anyhow(&k) : -ENOMEM;
+	if (r == 1) {
+		sync->run->unchanged++;
+		sync->run->by_digest += !k.by_checkpoint;
+	}
+	r = r < 0 ? not_kept(&k, r) : 0;
+	free(k.object_name);
 	return r < 0 || !pme_batch_is_full(&sync->batch) ? r : pme_batch_flush(sync);
 }

@@ -5,13 +5,16 @@
 #ifndef PME_PROTECT_FILE_H
 #define PME_PROTECT_FILE_H
 
+#include "protect-walk.h"
 #include "protect.h"
 
 /* A file with a version that was written just now, not yet whole. */
 struct pme_batch_file {
-	int object;	  /* directory of its versions; owned, like all else */
-	char *path;	  /* how messages call it */
+	int object; /* directory of its versions; owned, like all else */
+	char *path; /* how messages call it */
+	uint64_t version;
 	char *checkpoint; /* name, or NULL: kept by digest */
+	int error;	  /* it could not become whole */
 	bool fresh;	  /* nothing before the new version is to be kept */
 	uint64_t *old;	  /* versions that go */
 	size_t n_old;
@@ -29,22 +32,32 @@ struct pme_sync {
 	const struct pme_os *os;
 	const struct pme_protection *protection;
 	const char *fs_uuid;
+	const struct pme_place_of *place;
+	struct pme_walk *walk;
+	struct pme_seen seen;
 	struct pme_log *log;
-	int replica;	 /* directory */
-	int checkpoints; /* directory, or -1: none on this filesystem */
-	uint64_t keep;	 /* versions of each file */
-	uint64_t generation;
+	int replica;	     /* directory */
+	int checkpoints;     /* directory, or -1: none on this filesystem */
+	uint64_t keep;	     /* versions of each file */
+	uint64_t generation; /* greater than that of any version it has met */
 	struct pme_sync_run *run;
 	bool unsure;	   /* a file could not be opened: nobody knows which one it is */
 	uint64_t vanished; /* files that were not there any more when it was their turn */
 	uint64_t healed;   /* files with damaged copies */
 	uint64_t said;	   /* messages about single files */
 	bool trusts_syncfs;
+	bool pressed; /* what is gone was looked for before the end, for want of room */
 	struct pme_batch batch;
 };
 
 /* A message about one file: the first ones are said, the rest is counted by the caller. */
 void pme_sync_say(struct pme_sync *sync, const char *path, const char *fmt, ...) _printf_(3, 4);
+
+/*
+ * There is a version with this number: new ones have greater ones, although the state said less.
+ * False: there are none.
+ */
+bool pme_sync_pass(struct pme_sync *sync, uint64_t version);
 
 /*
  * Bring what is kept of the open file @fd, called @path, up to date: it is whole after the next

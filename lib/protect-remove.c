@@ -107,15 +107,15 @@ static void find_replica(const struct pme_os *os, struct rest *rest)
 }
 
 /* Nothing is forgotten that could be taken away another time. */
-static int refuse(const struct rest *rest, bool purge)
+static int refuse(const struct rest *rest, bool purge, bool force)
 {
 	const struct pme_protection *p = rest->protection;
 
-	if (!rest->has_fs && !purge) {
+	if (!rest->has_fs && !purge && !force) {
 		pme_log_add(rest->log, PME_ERROR, p->path,
 			    "not removed: the root of its filesystem (UUID %s) is not mounted, and "
-			    "may have checkpoints: mount it, or use --purge, which takes the "
-			    "copies away, too",
+			    "may have checkpoints: mount it, or, if it is lost, use --force, "
+			    "which leaves the copies (--purge takes them away)",
 			    p->fs_uuid);
 		return -ENODEV;
 	}
@@ -140,10 +140,10 @@ static int take_away(const struct rest *rest, int dir, const char *what)
 }
 
 /* All of it; without its file there is nobody who would know of the rest. */
-static int remove_rest(const struct rest *rest, bool purge)
+static int remove_rest(const struct rest *rest, bool purge, bool force)
 {
 	const struct pme_protection *p = rest->protection;
-	int r = refuse(rest, purge);
+	int r = refuse(rest, purge, force);
 
 	if (r == 0 && rest->checkpoints >= 0)
 		r = take_away(rest, rest->checkpoints, "checkpoints");
@@ -164,7 +164,7 @@ static int remove_rest(const struct rest *rest, bool purge)
 }
 
 int pme_protect_remove(const struct pme_topo *topo, const struct pme_protection *p, bool purge,
-		       struct pme_log *log)
+		       bool force, struct pme_log *log)
 {
 	_cleanup_close_ int lock = pme_protect_lock(topo->os, p, log);
 	_cleanup_(rest_done) struct rest rest = {
@@ -174,7 +174,7 @@ int pme_protect_remove(const struct pme_topo *topo, const struct pme_protection 
 	if (r < 0)
 		return r;
 	find_replica(topo->os, &rest);
-	r = remove_rest(&rest, purge);
+	r = remove_rest(&rest, purge, force);
 	if (r < 0)
 		return r;
 	r = pme_protection_forget(topo->os, p->id);

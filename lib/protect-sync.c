@@ -2,23 +2,17 @@
 /*
  * pmemctl protect sync: all files of one protected path.
  *
- * A file that is gone loses its versions when as many syncs as versions are kept have passed since
- * the last of them was made; only after a sync that could look at everything.
+ * The numbers of versions grow, whatever became of the state: of each file a new one is greater
+ * than those that are there.
  */
 #include <fcntl.h>
 #include <string.h>
 
 #include "checkpoint.h"
-#include "donor-reach.h"
 #include "protect-batch.h"
-#include "protect-walk.h"
+#include "protect-gone.h"
 #include "replica.h"
 #include "saved-place.h"
-
-struct seen {
-	char **names; /* of objects, sorted */
-	size_t count, alloc;
-};
 
 static const char *replica_error(int error)
 {
@@ -88,129 +82,76 @@ static void open_checkpoints(struct pme_sync *sync, const struct pme_place_of *p
 	sync->checkpoints = r < 0 ? -1 : r;
 }
 
-static int remember(struct seen *seen, int fd)
+/* 1: this file was met already, under another name; 0; -errno. */
+static int remember(struct pme_sync *sync, int fd)
 {
-	_cleanup_free_ char *name = NULL;
 	struct pme_sample sample;
+	char *name;
 	int r = pme_sample_take(fd, &sample);
 
 	if (r < 0)
 		return 0; /* it was never kept, either */
 	name = pme_saved_object_name(sample.inode, sample.generation);
-	r = name ? pme_grow(&seen->names, &seen->alloc, seen->count, sizeof(*seen->names))
-		 : -ENOMEM;
-	if (r == 0)
-		seen->names[seen->count++] = pme_take_ptr(name);
+	return name ? pme_seen_add(&sync->seen, name) : -ENOMEM;
+}
+
+/* With the batch go its descriptors. */
+static int open_file(struct pme_sync *sync, const struct pme_walk_file *file, int *ret)
+{
+	int r = 0;
+
+	*ret = pme_walk_open(sync->place->fd, file);
+	if (*ret == -EMFILE || *ret == -ENFILE) {
+		r = pme_batch_flush(sync);
+		if (r == 0)
+			*ret = pme_walk_open(sync->place->fd, file);
+	}
 	return r;
 }
 
-/* 0, -errno of what stops all. */
-static int sync_one(struct pme_sync *sync, const struct pme_place_of *place,
-		    const struct pme_walk_file *file, struct seen *seen)
+static int cannot_open(struct pme_sync *sync, const char *path, int error)
 {
-	_cleanup_free_ char *path = pme_walk_path(sync->protection->path, file->path);
-	_cleanup_close_ int fd = pme_walk_open(place->fd, file);
-	struct stat st;
-	int r;
-
-	if (!path)
-		return -ENOMEM;
-	if (fd == -ENOENT) {
+	if (error == -ENOENT) {
 		sync->vanished++; /* gone since it was seen, or only its name */
 		return 0;
 	}
-	r = fd < 0 ? fd : pme_os_fstat(fd, &st);
-	if (r < 0) {
-		sync->run->files++;
-		sync->run->not_kept++;
-		sync->unsure = true;
-		pme_sync_say(sync, path, "not kept: cannot open: %s", strerror(-r));
-		return 0;
-	}
-	if (!S_ISREG(st.st_mode) || st.st_dev != place->devno) {
-		sync->run->special++; /* another thing has its name now */
+	if (error == -EXDEV) {
+		sync->walk->mounts++;
+		pme_log_add(sync->log, PME_WARNING, path, PME_WALK_MOUNT);
 		return 0;
 	}
 	sync->run->files++;
-	r = remember(seen, fd);
-	return r < 0 ? r : pme_sync_file(sync, fd, path);
+	sync->run->not_kept++;
+	sync->unsure = true;
+	pme_sync_say(sync, path, "not kept: cannot open: %s", strerror(-error));
+	return 0;
 }
 
-static int compare_names(const void *a, const void *b)
+/* 0, -errno of what stops all. */
+static int sync_one(struct pme_sync *sync, const struct pme_walk_file *file)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static bool is_seen(const struct seen *seen, const char *name)
-{
-	return seen->count > 0 && bsearch(&name, seen->names, seen->count, sizeof(*seen->names),
-					  compare_names) != NULL;
-}
-
-/* A file that is not there any more. */
-static int drop_object(struct pme_sync *sync, const char *name)
-{
-	_cleanup_close_ int object = pme_saved_dir(sync->replica, name, false);
-	_cleanup_free_ uint64_t *versions = NULL;
-	size_t count = 0;
-	int r = object < 0 ? object : pme_saved_versions(object, &versions, &count);
-
-	if (r < 0 || (count > 0 && versions[0] + sync->keep > sync->generation))
-		return r;
-	for (size_t i = count; r == 0 && i-- > 0;)
-		r = pme_replica_remove(object, versions[i], sync->checkpoints);
-	if (r == 0)
-		r = pme_replica_sweep(object);
-	if (r == 0 && unlinkat(object, PME_SAVED_DAMAGED, 0) < 0 && errno != ENOENT)
-		r = -errno;
-	if (r == 0 && unlinkat(sync->replica, name, AT_REMOVEDIR) < 0)
-		r = -errno;
-	sync->run->removed += r == 0;
-	return r;
-}
-
-/* Is it still in the filesystem, under any name?  Who cannot tell keeps what there is of it. */
-static bool is_alive(const struct pme_reach *reach, const struct pme_place_of *place,
-		     uint64_t inode, uint32_t generation)
-{
-	const struct pme_file file = {
-		.devno = place->devno, .inode = inode, .generation = generation};
-	_cleanup_close_ int fd = pme_reach_file(reach, &place->fs, &file, O_RDONLY);
+	_cleanup_free_ char *path = pme_walk_path(sync->protection->path, file->path);
+	_cleanup_close_ int fd = -1;
 	struct stat st;
+	int r = path ? open_file(sync, file, &fd) : -ENOMEM;
 
-	if (fd < 0)
-		return fd != -ESTALE && fd != -ENOENT;
-	return pme_os_fstat(fd, &st) < 0 || st.st_nlink > 0;
-}
-
-/*
- * @moving: names vanished while this sync ran.  A file that was moved from where nobody had looked
- * yet to where somebody had is not seen, and not gone.
- */
-static int drop_gone(struct pme_sync *sync, const struct pme_place_of *place, struct seen *seen,
-		     bool moving)
-{
-	_cleanup_(pme_reach_close) struct pme_reach reach = {.entry = {.fd = -1}, .root = -1};
-	const struct pme_os here = {.root = sync->replica};
-	char **names = NULL;
-	size_t count = 0;
-	int r = moving ? pme_reach_open(sync->os, &place->fs, &reach) : 0;
-
-	if (r == 0)
-		r = pme_os_list(&here, ".", &names, &count);
-	if (seen->count)
-		qsort(seen->names, seen->count, sizeof(*seen->names), compare_names);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		uint64_t inode;
-		uint32_t generation;
-
-		if (pme_saved_object_parse(names[i], &inode, &generation) == 0 &&
-		    !is_seen(seen, names[i]) &&
-		    !(moving && is_alive(&reach, place, inode, generation)))
-			r = drop_object(sync, names[i]);
+	if (r < 0)
+		return r;
+	r = fd < 0 ? fd : pme_os_fstat(fd, &st);
+	if (r < 0)
+		return cannot_open(sync, path, r);
+	/* Another thing has its name now; who had it may be where nobody looks any more. */
+	if (st.st_ino != file->inode)
+		sync->vanished++;
+	if (!S_ISREG(st.st_mode) || st.st_dev != sync->place->devno) {
+		sync->run->special++;
+		return 0;
 	}
-	pme_os_free_names(names, count);
-	return r;
+	r = remember(sync, fd);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	sync->run->files++;
+	return pme_sync_file(sync, fd, path);
 }
 
 /* Does the checkpoint @name belong to a version that is there? */
@@ -255,77 +196,53 @@ static int sweep(const struct pme_sync *sync)
 	return r < 0 ? r : sweep_checkpoints(sync, dax);
 }
 
-static int sync_files(struct pme_sync *sync, const struct pme_place_of *place,
-		      struct pme_walk *walk)
+/* What was not looked at any more is not kept, either. */
+static void count_rest(struct pme_sync *sync, size_t rest)
 {
-	struct seen seen = {0};
-	int r = sweep(sync);
+	sync->run->files += rest;
+	sync->run->not_kept += rest;
+}
+
+static int sync_files(struct pme_sync *sync)
+{
+	struct pme_walk *walk = sync->walk;
+	int r = sweep(sync), e;
 
 	if (r < 0)
 		pme_log_add(sync->log, PME_WARNING, sync->protection->path,
 			    "checkpoints that are left over cannot be taken away: %s",
 			    strerror(-r));
-	r = pme_walk(place->fd, sync->protection->path, place->vault, sync->log, walk);
+	r = pme_walk(sync->place->fd, sync->protection->path, sync->place->vault, sync->log, walk);
 	pme_progress_about(sync->log->progress, sync->protection->path);
 	pme_progress_phase(sync->log->progress, PME_PHASE_SYNC, PME_UNIT_FILES, walk->count);
 	for (size_t i = 0; r == 0 && i < walk->count; i++) {
 		pme_progress_at(sync->log->progress, i);
-		r = sync_one(sync, place, &walk->files[i], &seen);
+		r = sync_one(sync, &walk->files[i]);
+		if (r < 0)
+			count_rest(sync, walk->count - i - 1);
 	}
-	if (r == 0)
-		r = pme_batch_flush(sync);
-	if (r == 0 && walk->failed == 0 && !sync->unsure) {
-		int e = drop_gone(sync, place, &seen, walk->vanished + sync->vanished > 0);
-
-		if (e < 0)
-			pme_log_add(sync->log, PME_WARNING, sync->protection->replica,
-				    "what is kept of files that are gone cannot be taken away: %s",
-				    strerror(-e));
-	}
-	pme_os_free_names(seen.names, seen.count);
-	return r;
-}
-
-/* The greatest number of a version that is there: a state that is lost must not begin again. */
-static int newest_version(int replica, uint64_t *ret)
-{
-	const struct pme_os here = {.root = replica};
-	char **names = NULL;
-	size_t count = 0;
-	int r = pme_os_list(&here, ".", &names, &count);
-
-	*ret = 0;
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		_cleanup_close_ int object = pme_saved_dir(replica, names[i], false);
-		_cleanup_free_ uint64_t *versions = NULL;
-		size_t n = 0;
-
-		if (object >= 0)
-			r = pme_saved_versions(object, &versions, &n);
-		if (r == 0 && n > 0)
-			*ret = pme_max(*ret, versions[0]);
-	}
-	pme_os_free_names(names, count);
-	return r;
+	/* What stopped the others does not take from these. */
+	e = pme_batch_flush(sync);
+	r = r < 0 ? r : e;
+	return r < 0 ? r : pme_gone_drop(sync);
 }
 
 static int begin(struct pme_sync *sync, const struct pme_os *os, struct pme_protection_state *state)
 {
 	const char *id = sync->protection->id;
-	uint64_t newest = 0;
 	int r = pme_protection_state_load(os, id, state);
 
+	if (r == 0 && state->generation >= INT64_MAX - 1)
+		r = -EINVAL;
 	if (r == -EINVAL) {
+		*state = (struct pme_protection_state){0};
 		pme_log_add(sync->log, PME_WARNING, sync->protection->path,
 			    "what is known of earlier syncs makes no sense: it begins anew");
 		r = 0;
 	}
-	if (r == 0 && state->generation == 0)
-		r = newest_version(sync->replica, &newest);
 	if (r < 0)
 		return r;
-	state->generation = pme_max(state->generation, newest) + 1;
-	sync->generation = state->generation;
+	sync->generation = ++state->generation;
 	return pme_protection_state_store(os, id, state);
 }
 
@@ -337,12 +254,14 @@ static void take_counts(struct pme_sync_run *run, const struct pme_walk *walk)
 	run->mounts = walk->mounts;
 }
 
-static int finish(struct pme_sync *sync, const struct pme_os *os, const struct pme_walk *walk,
-		  int result, struct pme_protection_state *state)
+static int finish(struct pme_sync *sync, const struct pme_os *os, int result,
+		  struct pme_protection_state *state)
 {
+	const struct pme_walk *walk = sync->walk;
 	struct pme_sync_run *run = sync->run;
 
 	take_counts(run, walk);
+	state->generation = sync->generation;
 	state->synced = pme_protect_now();
 	if (result == 0)
 		state->finished = state->generation;
@@ -374,11 +293,13 @@ static int sync_place(struct pme_sync *sync, const struct pme_os *os,
 		return r;
 	}
 	open_checkpoints(sync, place);
-	r = sync_files(sync, place, &walk);
+	sync->place = place;
+	sync->walk = &walk;
+	r = sync_files(sync);
 	if (r < 0)
 		pme_log_add(sync->log, PME_ERROR, sync->protection->path, "the sync stopped: %s",
 			    strerror(-r));
-	e = finish(sync, os, &walk, r, &state);
+	e = finish(sync, os, r, &state);
 	if (e < 0)
 		pme_log_add(sync->log, PME_ERROR, sync->protection->path,
 			    "how the sync went cannot be recorded: %s", strerror(-e));
@@ -418,6 +339,7 @@ int pme_protect_sync(const struct pme_topo *topo, const struct pme_protection *p
 	sync.fs_uuid = place.fs.uuid;
 	r = sync_place(&sync, topo->os, &place);
 	pme_batch_done(&sync.batch);
+	pme_os_free_names(sync.seen.names, sync.seen.count);
 	pme_close_fd(&sync.replica);
 	pme_close_fd(&sync.checkpoints);
 	return r;

@@ -85,6 +85,14 @@ static int add_dir(struct walking *w, char *path)
 	return 0;
 }
 
+static void say_mount(struct walking *w, const char *path)
+{
+	_cleanup_free_ char *full = pme_walk_path(w->path, path);
+
+	if (w->walk->mounts++ < SAID_MAX && full)
+		pme_log_add(w->log, PME_WARNING, full, PME_WALK_MOUNT);
+}
+
 /* The name @name of the directory @dir, which is @parent. */
 static int take_name(struct walking *w, int dir, const char *parent, const char *name)
 {
@@ -95,13 +103,7 @@ static int take_name(struct walking *w, int dir, const char *parent, const char 
 	if (r < 0)
 		return r == -ENOMEM ? r : failed(w, path, r);
 	if (st.st_dev != w->devno) {
-		if (w->walk->mounts++ < SAID_MAX) {
-			_cleanup_free_ char *full = pme_walk_path(w->path, path);
-
-			if (full)
-				pme_log_add(w->log, PME_WARNING, full,
-					    "another filesystem is mounted there: it is left out");
-		}
+		say_mount(w, path);
 		return 0;
 	}
 	if (S_ISREG(st.st_mode))
@@ -126,7 +128,7 @@ static int read_dir(struct walking *w, const char *path)
 	int r = dir < 0 ? dir : pme_os_list(&here, ".", &names, &count);
 
 	if (r == -EXDEV) { /* a bind mount of the same filesystem */
-		w->walk->mounts++;
+		say_mount(w, path);
 		return 0;
 	}
 	if (r < 0)
@@ -194,4 +196,43 @@ int pme_walk(int fd, const char *path, uint64_t left_out, struct pme_log *log, s
 	else
 		drop_links(ret);
 	return r;
+}
+
+bool pme_seen_find(const struct pme_seen *seen, const char *name, size_t *ret_at)
+{
+	size_t low = 0, high = seen->count;
+	int order = 1;
+
+	/* Most come in order. */
+	if (high > 0 && strcmp(seen->names[high - 1], name) < 0)
+		low = high;
+	while (low < high && order != 0) {
+		size_t middle = low + (high - low) / 2;
+
+		order = strcmp(name, seen->names[middle]);
+		if (order <= 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	if (ret_at)
+		*ret_at = high;
+	return order == 0;
+}
+
+int pme_seen_add(struct pme_seen *seen, char *name)
+{
+	_cleanup_free_ char *owned = name;
+	size_t at;
+	int r;
+
+	if (pme_seen_find(seen, name, &at))
+		return 1;
+	r = pme_grow(&seen->names, &seen->alloc, seen->count, sizeof(*seen->names));
+	if (r < 0)
+		return r;
+	memmove(&seen->names[at + 1], &seen->names[at], (seen->count - at) * sizeof(*seen->names));
+	seen->names[at] = pme_take_ptr(owned);
+	seen->count++;
+	return 0;
 }

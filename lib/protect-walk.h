@@ -11,6 +11,8 @@
 #include "log.h"
 #include "os.h"
 
+#define PME_WALK_MOUNT "something is mounted there: it is left out"
+
 struct pme_walk_file {
 	char *path; /* below the protected path; "" for itself */
 	uint64_t inode;
@@ -22,7 +24,7 @@ struct pme_walk {
 	uint64_t links;	   /* further names of files that are there already */
 	uint64_t symlinks; /* counts of what was left out */
 	uint64_t special;  /* devices, fifos, sockets */
-	uint64_t mounts;
+	uint64_t mounts;   /* also of directories of the same filesystem: said */
 	uint64_t failed;   /* directories and names that could not be looked at: said */
 	uint64_t vanished; /* that were there a moment before: gone, or called otherwise by now */
 };
@@ -38,6 +40,17 @@ void pme_walk_done(struct pme_walk *walk);
 
 /* Open @file of a walk of @fd for reading: a descriptor or -errno. */
 int pme_walk_open(int fd, const struct pme_walk_file *file);
+
+/* Files that were looked at, by the names of their objects, sorted. */
+struct pme_seen {
+	char **names;
+	size_t count, alloc;
+};
+
+/* Is @name there?  *@ret_at (unless NULL): where it is, or belongs. */
+bool pme_seen_find(const struct pme_seen *seen, const char *name, size_t *ret_at);
+/* Takes over @name: 1 it is there already, 0, -ENOMEM. */
+int pme_seen_add(struct pme_seen *seen, char *name);
 
 /* "/srv/a" and "b" are "/srv/a/b": allocated, NULL without memory. */
 char *pme_walk_path(const char *top, const char *path);

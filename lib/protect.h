@@ -4,8 +4,8 @@
  *
  * A file is kept by a checkpoint where it can be reflinked (checkpoint.h): the replica is copied
  * from that, the application goes on writing.  Elsewhere by digests: the file must not change while
- * it is copied; it is flushed, the coarse clock passes its ctime, and what stat(2) says of it is
- * the same before and after.
+ * it is copied; the coarse clock passes its ctime, for a moment nobody has it open for writing, it
+ * is flushed, and what stat(2) says of it is the same before and after.
  */
 #ifndef PME_PROTECT_H
 #define PME_PROTECT_H
@@ -25,6 +25,7 @@ struct pme_sync_run {
 	uint64_t unchanged;
 	uint64_t not_kept;  /* said */
 	uint64_t by_digest; /* of kept and unchanged: without checkpoint */
+	uint64_t unsettled; /* of these: somebody had them open for writing, which is said */
 	uint64_t bytes_read, bytes_written;
 	uint64_t unreadable; /* blocks */
 	uint64_t links, symlinks, special, mounts;
@@ -61,11 +62,11 @@ int pme_protect_share(const struct pme_topo *topo, const struct pme_protection *
 /*
  * Forget it, and take its checkpoints away, by the UUID of its filesystem, whatever became of the
  * path; with @purge its replica, too.  Where the filesystem is not mounted its checkpoints cannot
- * be taken away: refused, unless @purge.  Where the replica is not there it cannot, either: refused
+ * be taken away: refused, unless @purge or @force.  Where the replica is not there it cannot, either: refused
  * with @purge, unless neither of them is.  What may be left is said.
  */
 int pme_protect_remove(const struct pme_topo *topo, const struct pme_protection *protection,
-		       bool purge, struct pme_log *log);
+		       bool purge, bool force, struct pme_log *log);
 /*
  * Forget the protection @id, if what is recorded of it makes no sense: 1; 0: it does, or there is
  * none; -errno.  Said.

@@ -54,6 +54,15 @@ static int create(int dir, uint64_t version, const char *suffix)
 	return pme_os_create_at(dir, name, 0600);
 }
 
+/* What is whole is never written over. */
+static int is_published(int object, uint64_t version)
+{
+	const struct pme_os here = {.root = object};
+	_cleanup_free_ char *name = pme_replica_name(version, "manifest");
+
+	return name ? pme_os_exists(&here, name) : -ENOMEM;
+}
+
 static int write_at(int fd, const void *buf, size_t size, uint64_t offset)
 {
 	for (size_t done = 0; done < size;) {
@@ -332,6 +341,9 @@ int pme_replica_write(struct pme_replica_job *job)
 	m->pages = calloc(pages ? pages : 1, sizeof(*m->pages));
 	if (!buf || !w || !m->pages)
 		return -ENOMEM;
+	r = is_published(job->object, m->generation);
+	if (r != 0)
+		return r < 0 ? r : -EEXIST;
 	m->n_pages = pages;
 	data = create(job->object, m->generation, "data");
 	sums = data < 0 ? data : create(job->object, m->generation, "sums");

@@ -34,8 +34,8 @@ int pme_replica_can_share(int dir);
 
 /*
  * Write the version, not synced, its manifest under another name: it is there after
- * pme_replica_publish().  0; -ESTALE: the source is not what it was, -errno.  Then nothing of it is
- * left, or will be after pme_replica_sweep().
+ * pme_replica_publish().  0; -EEXIST: it is there already; -ESTALE: the source is not what it was;
+ * -errno.  Then nothing of it is left, or will be after pme_replica_sweep().
  */
 int pme_replica_write(struct pme_replica_job *job);
 /* All files of the version are on the disk, and their names: 0, -errno. */

@@ -120,6 +120,13 @@ int pme_saved_checkpoint_parse(const char *name, uint64_t *ret_inode, uint32_t *
 
 int pme_saved_versions(int object, uint64_t **ret, size_t *ret_count)
 {
+	size_t others;
+
+	return pme_saved_look(object, ret, ret_count, &others);
+}
+
+int pme_saved_look(int object, uint64_t **ret, size_t *ret_count, size_t *ret_others)
+{
 	const struct pme_os here = {.root = object};
 	_cleanup_free_ uint64_t *versions = NULL;
 	char **names = NULL;
@@ -142,6 +149,7 @@ int pme_saved_versions(int object, uint64_t **ret, size_t *ret_count)
 		return r;
 	*ret = pme_take_ptr(versions);
 	*ret_count = count;
+	*ret_others = n_names - count;
 	return 0;
 }
 

@@ -44,6 +44,8 @@ int pme_saved_checkpoint_parse(const char *name, uint64_t *ret_inode, uint32_t *
 
 /* Generations of the versions in the directory of an object, newest first: 0 or -errno. */
 int pme_saved_versions(int object, uint64_t **ret, size_t *ret_count);
+/* The same, and how many names there are besides the manifests: two for each, and "damaged". */
+int pme_saved_look(int object, uint64_t **ret, size_t *ret_count, size_t *ret_others);
 
 /*
  * One version.  @checkpoints: the directory of checkpoints, or -1.  0; -errno of reading; *@ret_why

@@ -423,7 +423,7 @@ int pme_saved_unchanged(const struct pme_saved *saved, int fd)
 	struct pme_sample now;
 	int r;
 
-	if (saved->manifest->has_checkpoint)
+	if (saved->manifest->has_checkpoint || !saved->manifest->settled)
 		return 0;
 	r = pme_sample_take(fd, &now);
 	return r < 0 ? r

@@ -74,8 +74,16 @@ int pme_saved_read(const struct pme_saved *saved, uint64_t offset, size_t size, 
 int pme_saved_shares(const struct pme_saved *saved, int fd, struct pme_range range);
 
 /*
- * Is the open file @fd unchanged since the sample?  Flush it before.  1, 0 (also for a version that
- * has a checkpoint: its sample proves nothing), -errno.
+ * Is the open file @fd unchanged since the sample?  1, 0 (also where the sample proves nothing: the
+ * version has a checkpoint, or is not settled), -errno.
+ *
+ * A version is settled when, with just the times of its sample, there was a moment in which nobody
+ * had the file open for writing (nor mapped: a mapping keeps it open), and its bytes were read
+ * after that.  The surprise: that needs to be known of then only, not of now.  Every write stamps
+ * the file before it changes a byte of it: write(2) when it is called, O_DIRECT and AIO when they
+ * are submitted, a mapping at the fault that makes a clean page writable.  So one that is on its
+ * way now, or comes later, shows already, or will before it does harm; one that was on its way
+ * then would have shown in the sample only, and changed bytes after they were copied.
  */
 int pme_saved_unchanged(const struct pme_saved *saved, int fd);
 

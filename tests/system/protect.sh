@@ -26,6 +26,26 @@ id_of()
 	"$pmemctl" --json protect list 2>/dev/null | jq -r --arg p "$1" '.protections[] | select(.path.path == $p).id'
 }
 
+# versions REPLICA: the directory of each object, and its newest version.
+newest() { for o in "$1"/*/; do printf '%s %s\n' "${o%/}" "$(basename "$(ls "$o"*.manifest | tail -1)" .manifest)"; done; }
+
+# copies_are_exact TREE REPLICA: each file of the tree has a copy, equal to it.
+copies_are_exact()
+{
+	local object version name file n=0
+	while read -r object version; do
+		name=$(basename "$object")
+		file=
+		IFS= read -rd '' file < <(find "$1" -xdev -name .pmemctl -prune -o -inum $((16#${name%-*})) -type f -print0 -quit)
+		# another file may have been given the number of one that is gone
+		[[ $file && $(lsattr -v "$file" | awk 'NR == 1 { printf "%08x", $1 }') == "${name#*-}" ]] || continue
+		cmp "$file" "$object/$version.data" || { echo "$file: $object/$version.data"; return 1; }
+		n=$((n + 1))
+	done < <(newest "$2")
+	[[ $n == "$(find "$1" -xdev -name .pmemctl -prune -o -type f -printf '%i\n' | sort -u | wc -l)" ]] ||
+		{ echo "only $n copies"; return 1; }
+}
+
 # replica_on TYPE SIZE: a new filesystem for replicas, mounted; its directory is REPLICA.
 replica_on()
 {

@@ -105,6 +105,7 @@ static void fill(const struct kept *kept, struct pme_manifest *m)
 		.generation = kept->version,
 		.taken = kept->taken,
 		.has_checkpoint = kept->has_checkpoint,
+		.settled = !kept->has_checkpoint && !kept->unsettled,
 		.inode = kept->inode,
 		.inode_generation = kept->generation,
 		.size = (uint64_t)st.st_size,

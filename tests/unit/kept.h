@@ -28,6 +28,7 @@ struct kept {
 	uint32_t generation;
 	const char *uuid, *id; /* as the manifest has them; @id NULL: that of the protection */
 	bool has_checkpoint;
+	bool unsettled; /* somebody had the file open for writing */
 	int64_t mtime, ctime;
 	int source; /* its bytes, all of them data */
 };

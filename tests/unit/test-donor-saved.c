@@ -179,6 +179,17 @@ static void an_unchanged_file_is_proof(void **state)
 	expect_none(w, &pme_donor_replica, "no checkpoint of this file with a replica");
 }
 
+/* What was on its way into the file then shows in nothing that can be asked for now. */
+static void a_file_that_was_open_for_writing_is_none(void **state)
+{
+	struct world *w = *state;
+	struct kept kept = version(w, 3, 10);
+
+	kept.unsettled = true;
+	kept_make(&w->tree, &kept);
+	expect_none(w, &pme_donor_digest, "open for writing when it was copied");
+}
+
 static void any_difference_is_a_change(void **state)
 {
 	struct world *w = *state;
@@ -344,6 +355,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(nothing_was_kept),
 		CASE(an_unchanged_file_is_proof),
+		CASE(a_file_that_was_open_for_writing_is_none),
 		CASE(any_difference_is_a_change),
 		CASE(a_damaged_version_hides_no_older_one),
 		CASE(shared_blocks_are_proof),

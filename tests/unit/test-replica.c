@@ -128,6 +128,47 @@ static void assert_reads(const struct world *w, const struct pme_saved *saved)
 	}
 }
 
+/* What is whole is not written over, nor taken away by a write that fails. */
+static void is_written_once(void **state)
+{
+	struct world *w = *state;
+	struct pme_replica_job job;
+	struct pme_saved saved;
+
+	assert_int_equal(write_version(w, 1, NULL, NULL, &job), 0);
+	assert_int_equal(pwrite(w->source, "other", 5, 0), 5);
+	assert_int_equal(write_version(w, 1, NULL, NULL, &job), -EEXIST);
+	load(w, 1, &saved);
+	assert_reads(w, &saved);
+	pme_saved_free(&saved);
+}
+
+/* What a killed sync left is seen by the number of names. */
+static void leftovers_are_counted(void **state)
+{
+	struct world *w = *state;
+	struct pme_replica_job job;
+	uint64_t *versions;
+	size_t count, others;
+
+	assert_int_equal(write_version(w, 3, NULL, NULL, &job), 0);
+	assert_int_equal(write_version(w, 5, NULL, NULL, &job), 0);
+	assert_int_equal(pme_saved_look(w->dir, &versions, &count, &others), 0);
+	assert_int_equal(count, 2);
+	assert_int_equal(versions[0], 5);
+	assert_int_equal(others, 4);
+	free(versions);
+	assert_int_equal(pme_replica_forget(w->dir, 3), 0);
+	assert_int_equal(pme_saved_look(w->dir, &versions, &count, &others), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(others, 4);
+	free(versions);
+	assert_int_equal(pme_replica_sweep(w->dir), 0);
+	assert_int_equal(pme_saved_look(w->dir, &versions, &count, &others), 0);
+	assert_int_equal(others, 2);
+	free(versions);
+}
+
 static void is_read_back(void **state)
 {
 	struct world *w = *state;
@@ -397,6 +438,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(is_read_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(is_written_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(leftovers_are_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_bit_is_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(ranges_are_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_cut_or_foreign_is_refused, setup, teardown),
