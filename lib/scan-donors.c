@@ -77,30 +77,22 @@ static void give(struct asking *a, const struct pme_claim *from, struct json_obj
  * A checkpoint with the blocks of a file that has no donor: that is another one than it is of, or
  * that one has come to share them anew.
  */
-static bool is_useful_checkpoint(struct asking *a, const struct pme_claim *claim)
+static bool is_useful_checkpoint(const struct asking *a, const struct pme_finding *finding,
+				 const struct pme_claim *claim)
 {
 	struct pme_range whole = place_of(claim);
 
 	if (claim->fs != &a->fs->fs || !claim->file || !claim->has_file_start ||
 	    claim->certainty != PME_EXACT || claim->file->vault != 1 + PME_VAULT_CHECKPOINTS)
 		return false;
-	for (size_t i = 0; i < a->scan->findings.count; i++) {
-		struct pme_finding *finding = &a->scan->findings.items[i];
+	for (size_t c = 0; c < finding->n_claims; c++) {
+		struct pme_range place = place_of(&finding->claims[c]);
 
-		for (size_t c = 0; c < finding->n_claims; c++) {
-			struct pme_range place = place_of(&finding->claims[c]);
-
-			if (is_eligible(a, &finding->claims[c]) && place.start >= whole.start &&
-			    pme_range_end(place) <= pme_range_end(whole))
-				return true;
-		}
+		if (is_eligible(a, &finding->claims[c]) && place.start >= whole.start &&
+		    pme_range_end(place) <= pme_range_end(whole))
+			return true;
 	}
 	return false;
-}
-
-static bool is_asked(struct asking *a, const struct pme_claim *claim)
-{
-	return is_eligible(a, claim) || is_useful_checkpoint(a, claim);
 }
 
 /* Whole blocks around the bytes of @claim. */
@@ -194,7 +186,8 @@ static int ask_all(struct asking *a)
 		struct pme_finding *finding = &a->scan->findings.items[i];
 
 		for (size_t c = 0; r == 0 && c < finding->n_claims; c++) {
-			if (!is_asked(a, &finding->claims[c]))
+			if (!is_eligible(a, &finding->claims[c]) &&
+			    !is_useful_checkpoint(a, finding, &finding->claims[c]))
 				continue;
 			r = pme_progress_at(a->log->progress, a->asked);
 			if (r == 0 && ++a->asked <= CLAIMS_MAX)
