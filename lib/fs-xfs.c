@@ -145,6 +145,16 @@ static void read_internal(struct pass *pass, const struct pme_xfs_state *state)
 	pme_xfs_internal_ask(path, &pass->internal);
 }
 
+/* Is there an inode of which no call tells, and which is none of the internal ones? */
+static bool has_going(const struct pass *pass, const struct pme_xfs_state *state)
+{
+	for (size_t i = 0; i < state->inodes.count; i++)
+		if (state->inodes.items[i].internal &&
+		    !pme_xfs_internal_name(&pass->internal, state->inodes.items[i].ino))
+			return true;
+	return false;
+}
+
 /* What changed under the search: its bytes are unknown, its other names may not be all. */
 static int give_up_on(const struct pass *pass, struct pme_xfs_state *state,
 		      const struct pme_xfs_state *later, struct pme_fs_result *result)
@@ -178,6 +188,7 @@ static int attempt(struct pass *pass, bool is_last, struct pme_fs_result *ret)
 {
 	_cleanup_(pme_xfs_state_done) struct pme_xfs_state before = {0};
 	_cleanup_(pme_xfs_state_done) struct pme_xfs_state after = {0};
+	bool may_again;
 	int r = pme_xfs_state_take(&pass->view, pass->ranges, NULL, &before);
 
 	if (r == 0)
@@ -188,12 +199,15 @@ static int attempt(struct pass *pass, bool is_last, struct pme_fs_result *ret)
 		r = pme_xfs_state_take(&pass->view, pass->ranges, &before, &after);
 	if (r < 0)
 		return r;
+	may_again = !is_last && !pme_progress_over(pass->view.progress);
+	read_internal(pass, &before);
+	if (may_again && has_going(pass, &before))
+		return 0;
 	if (!pme_xfs_state_equal(&before, &after)) {
-		if (!is_last && !pme_progress_over(pass->view.progress))
+		if (may_again)
 			return 0;
 		r = give_up_on(pass, &before, &after, ret);
 	}
-	read_internal(pass, &before);
 	if (r == 0)
 		r = pme_xfs_owners_make(&pass->view, &pass->internal, &before, ret);
 	return r < 0 ? r : 1;

@@ -211,9 +211,20 @@ static enum pme_owner_kind kind_of_mode(uint32_t mode)
 	return S_ISREG(mode) ? PME_OWNER_FILE_DATA : PME_OWNER_UNKNOWN;
 }
 
-static enum pme_owner_kind kind_of(const struct pme_xfs_piece *piece,
+/*
+ * The reverse map has blocks of a file that is removed until they are freed, some time later; no
+ * call tells of its inode any more, as of those that the filesystem has for itself.
+ */
+static bool is_going(const struct making *making, const struct pme_xfs_inode *inode)
+{
+	return inode->internal && !pme_xfs_internal_name(making->internal, inode->ino);
+}
+
+static enum pme_owner_kind kind_of(const struct making *making, const struct pme_xfs_piece *piece,
 				   const struct pme_xfs_inode *inode)
 {
+	if (is_going(making, inode))
+		return PME_OWNER_UNKNOWN;
 	if (inode->internal || (piece->flags & FMR_OF_EXTENT_MAP))
 		return PME_OWNER_FS_METADATA;
 	if (piece->flags & FMR_OF_ATTR_FORK)
@@ -251,11 +262,17 @@ static int describe(const struct making *making, const struct pme_xfs_piece *pie
 }
 
 /* Damaged: nobody can say whether its blocks are a file or a directory. */
-static int tell_damage(const struct pme_xfs_inode *inode, struct pme_fs_owner *owner)
+static int tell_damage(const struct making *making, const struct pme_xfs_inode *inode,
+		       struct pme_fs_owner *owner)
 {
 	if (owner->kind != PME_OWNER_UNKNOWN)
 		return 0;
-	if (inode->error)
+	if (is_going(making, inode))
+		owner->reason = pme_printf("blocks of inode %" PRIu64 ", of which no call tells: a "
+					   "file that is being removed, or one of the filesystem's "
+					   "own: scan again",
+					   inode->ino);
+	else if (inode->error)
 		owner->reason = pme_printf("blocks of inode %" PRIu64 ", which cannot be read: %s",
 					   inode->ino, strerror(-inode->error));
 	else
@@ -270,7 +287,7 @@ static int make_inode(const struct making *making, const struct pme_xfs_piece *p
 	size_t i = pme_xfs_inodes_find(&making->state->inodes, piece->owner);
 	const struct pme_xfs_inode *inode = &making->state->inodes.items[i];
 	struct pme_fs_owner *owner =
-		pme_fs_result_add(making->result, piece->range, kind_of(piece, inode));
+		pme_fs_result_add(making->result, piece->range, kind_of(making, piece, inode));
 	int r;
 
 	if (!owner)
@@ -280,7 +297,7 @@ static int make_inode(const struct making *making, const struct pme_xfs_piece *p
 	owner->file_start = piece->offset;
 	owner->shared = piece->shared;
 	r = describe(making, piece, inode, owner);
-	return r < 0 ? r : tell_damage(inode, owner);
+	return r < 0 ? r : tell_damage(making, inode, owner);
 }
 
 int pme_xfs_owners_make(const struct pme_xfs_view *view, const struct pme_xfs_internal *internal,
