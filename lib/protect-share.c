@@ -22,11 +22,6 @@ struct sharing {
 	struct pme_share *ret;
 };
 
-static bool is_shortage(int error)
-{
-	return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
-}
-
 /* What is left of an answer without this file. */
 static void say(struct sharing *s, const char *path, const char *what, const char *why)
 {
@@ -68,7 +63,7 @@ static int load_newest(struct sharing *s, const char *path, const struct pme_sam
 			ret->sample.devno = sample->devno;
 			return 1;
 		}
-		if (is_shortage(r))
+		if (pme_saved_is_shortage(r))
 			return r;
 		if (r < 0 && !*ret_damaged)
 			say(s, path, "a version that was kept is not used", why);

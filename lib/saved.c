@@ -14,6 +14,12 @@
 #define BLOCK PME_SAVED_BLOCK
 #define PAGE_BYTES ((size_t)BLOCK * PME_MANIFEST_PER_PAGE)
 
+/* Whole, or of no page; it stays right, since what is published is not written again. */
+struct pme_saved_page {
+	uint64_t number; /* UINT64_MAX: of none */
+	struct pme_digest digests[PME_MANIFEST_PER_PAGE];
+};
+
 static int64_t nanoseconds(struct timespec t)
 {
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
@@ -56,6 +62,7 @@ void pme_saved_free(struct pme_saved *saved)
 	if (saved->manifest)
 		pme_manifest_done(saved->manifest);
 	free(saved->manifest);
+	free(saved->page);
 	*saved = (struct pme_saved){.checkpoint = -1, .copy = -1, .sums = -1};
 }
 
@@ -144,8 +151,10 @@ int pme_saved_load(int object, uint64_t version, int checkpoints, struct pme_sav
 
 	*ret_why = NULL;
 	saved.manifest = calloc(1, sizeof(*saved.manifest));
-	if (!name || !saved.manifest)
+	saved.page = calloc(1, sizeof(*saved.page));
+	if (!name || !saved.manifest || !saved.page)
 		return -ENOMEM;
+	saved.page->number = UINT64_MAX;
 	r = pme_manifest_read(object, name, saved.manifest);
 	if (r < 0) {
 		*ret_why = pme_manifest_error(r);
@@ -185,12 +194,6 @@ static bool is_of_file(const struct search *s, const struct pme_manifest *m)
 	       strcmp(m->fs_uuid, s->fs_uuid) == 0 && strcmp(m->protection, s->protection->id) == 0;
 }
 
-/* Not of one version: of all. */
-static bool is_shortage(int r)
-{
-	return r == -ENOMEM || r == -EMFILE || r == -ENFILE;
-}
-
 static int add_version(const struct search *s, int object, uint64_t version)
 {
 	_cleanup_free_ char *path =
@@ -201,7 +204,7 @@ static int add_version(const struct search *s, int object, uint64_t version)
 	const char *why;
 	int r = path ? pme_saved_load(object, version, s->checkpoints, &saved, &why) : -ENOMEM;
 
-	if (is_shortage(r))
+	if (pme_saved_is_shortage(r))
 		return r;
 	if (r < 0) {
 		pme_log_add(s->log, PME_INFO, path, "this kept version is not used: %s", why);
@@ -234,7 +237,7 @@ static int search_object(const struct search *s, int object)
 	return r;
 }
 
-/* In one protection: 0 or what is_shortage(). */
+/* In one protection: 0 or what pme_saved_is_shortage(). */
 static int search_protection(struct search *s, const struct pme_os *os, int root)
 {
 	_cleanup_close_ int replica = pme_saved_replica(os, s->protection, false);
@@ -248,11 +251,11 @@ static int search_protection(struct search *s, const struct pme_os *os, int root
 	if (object == -ENOENT && replica >= 0)
 		return 0; /* it is not under this protection */
 	r = object < 0 ? object : search_object(s, object);
-	if (r < 0 && !is_shortage(r))
+	if (r < 0 && !pme_saved_is_shortage(r))
 		pme_log_add(s->log, PME_INFO, s->protection->replica,
 			    "what is kept there of %s cannot be used: %s", s->protection->path,
 			    strerror(-r));
-	return is_shortage(r) ? r : 0;
+	return pme_saved_is_shortage(r) ? r : 0;
 }
 
 static int compare_age(const void *a, const void *b)
@@ -269,7 +272,7 @@ int pme_saved_find(const struct pme_os *os, int root, const char *fs_uuid,
 	_cleanup_free_ char *name = pme_saved_object_name(file->inode, file->generation);
 	int r = name ? pme_protections_load(os, log, &protections) : -ENOMEM;
 
-	if (r < 0 && !is_shortage(r)) {
+	if (r < 0 && !pme_saved_is_shortage(r)) {
 		pme_log_add(log, PME_INFO, PME_PROTECT_DIR, "cannot read what is protected: %s",
 			    strerror(-r));
 		return 0;
@@ -363,17 +366,30 @@ static int read_one_by_one(const struct pme_saved *saved, uint64_t block, size_t
 	return error;
 }
 
+static int read_digests(const struct pme_saved *saved, uint64_t number)
+{
+	struct pme_saved_page *page = saved->page;
+	int r;
+
+	if (page->number == number)
+		return 0;
+	page->number = UINT64_MAX;
+	r = pme_manifest_sums(saved->manifest, saved->sums, number, page->digests);
+	if (r == 0)
+		page->number = number;
+	return r;
+}
+
 int pme_saved_read_blocks(const struct pme_saved *saved, uint64_t block, size_t count, void *buf,
 			  bool *ret_bad)
 {
-	struct pme_digest digests[PME_MANIFEST_PER_PAGE];
 	bool unread[PME_MANIFEST_PER_PAGE] = {false};
 	size_t first = block % PME_MANIFEST_PER_PAGE;
 	int error, r;
 
 	if (count > PME_MANIFEST_PER_PAGE - first)
 		return -EINVAL;
-	r = pme_manifest_sums(saved->manifest, saved->sums, block / PME_MANIFEST_PER_PAGE, digests);
+	r = read_digests(saved, block / PME_MANIFEST_PER_PAGE);
 	if (r < 0)
 		return r;
 	error = pme_saved_read_raw(saved->copy, buf, count * BLOCK, block * BLOCK,
@@ -381,8 +397,9 @@ int pme_saved_read_blocks(const struct pme_saved *saved, uint64_t block, size_t 
 	if (error < 0)
 		error = read_one_by_one(saved, block, count, buf, unread);
 	for (size_t i = 0; i < count; i++) {
-		bool good = !unread[i] && block_is_good(saved, block + i, &digests[first + i],
-							(char *)buf + i * BLOCK, &r);
+		bool good = !unread[i] &&
+			    block_is_good(saved, block + i, &saved->page->digests[first + i],
+					  (char *)buf + i * BLOCK, &r);
 
 		if (ret_bad)
 			ret_bad[i] = !good;
@@ -394,14 +411,16 @@ int pme_saved_read_blocks(const struct pme_saved *saved, uint64_t block, size_t 
 
 int pme_saved_read(const struct pme_saved *saved, uint64_t offset, size_t size, void *buf)
 {
-	_cleanup_free_ char *page = pme_saved_buffer(PAGE_BYTES);
-	uint64_t end;
+	_cleanup_free_ char *page = NULL;
+	uint64_t room, end;
 
-	if (!page)
-		return -ENOMEM;
 	if (pme_add(offset, size, &end) < 0 ||
 	    end > (saved->manifest->size + BLOCK - 1) / BLOCK * BLOCK)
 		return -ERANGE;
+	room = ((end + BLOCK - 1) / BLOCK - offset / BLOCK) * BLOCK;
+	page = pme_saved_buffer((size_t)pme_min(PAGE_BYTES, room));
+	if (!page)
+		return -ENOMEM;
 	while (offset < end) {
 		uint64_t block = offset / BLOCK;
 		size_t left = PME_MANIFEST_PER_PAGE - block % PME_MANIFEST_PER_PAGE;

@@ -40,12 +40,19 @@ struct pme_saved {
 	int copy;		  /* descriptor of the replica */
 	int sums;		  /* of its digests: manifest.h */
 	struct pme_manifest *manifest;
+	struct pme_saved_page *page; /* digests that were read last */
 };
 
 struct pme_saved_list {
 	struct pme_saved *items; /* newest first */
 	size_t count, alloc;
 };
+
+/* An error not of one version, but of all: memory or descriptors are used up. */
+static inline bool pme_saved_is_shortage(int error)
+{
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
 
 /*
  * All whole versions of @file (by filesystem, inode and generation, never by name), whose
