@@ -149,8 +149,7 @@ static void read_internal(struct pass *pass, const struct pme_xfs_state *state)
 static bool has_going(const struct pass *pass, const struct pme_xfs_state *state)
 {
 	for (size_t i = 0; i < state->inodes.count; i++)
-		if (state->inodes.items[i].internal &&
-		    !pme_xfs_internal_name(&pass->internal, state->inodes.items[i].ino))
+		if (pme_xfs_inode_is_going(&state->inodes.items[i], &pass->internal))
 			return true;
 	return false;
 }

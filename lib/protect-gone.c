@@ -168,39 +168,40 @@ static void say(const struct dropping *d, int error)
 			    (unsigned long long)d->foreign, d->foreign_uuid, d->foreign_name);
 }
 
-static int drop(struct dropping *d, bool tell)
+/* @ask: the filesystem, of every file; @tell: what was found. */
+static int drop(struct pme_sync *sync, bool may_drop, bool ask, bool tell)
 {
-	int r = drop_all(d);
+	struct dropping d = {
+		.sync = sync,
+		.may_drop = may_drop,
+		.ask = ask,
+		.reach = {.entry = {.fd = -1}, .root = -1},
+	};
+	int r = drop_all(&d);
 
 	if (tell)
-		say(d, r);
-	pme_reach_close(&d->reach);
-	free(d->foreign_uuid);
-	free(d->foreign_name);
-	free(d->error_name);
+		say(&d, r);
+	pme_reach_close(&d.reach);
+	free(d.foreign_uuid);
+	free(d.foreign_name);
+	free(d.error_name);
 	return r == -ENOMEM ? r : 0;
+}
+
+/* Was everything looked at, so that what was not seen is gone? */
+static bool may_drop(const struct pme_sync *sync)
+{
+	return sync->walk->failed == 0 && !sync->unsure;
 }
 
 int pme_gone_drop(struct pme_sync *sync)
 {
-	struct dropping d = {
-		.sync = sync,
-		.may_drop = sync->walk->failed == 0 && !sync->unsure,
-		.ask = sync->walk->vanished + sync->vanished + sync->walk->mounts > 0,
-		.reach = {.entry = {.fd = -1}, .root = -1},
-	};
+	bool ask = sync->walk->vanished + sync->vanished + sync->walk->mounts > 0;
 
-	return drop(&d, true);
+	return drop(sync, may_drop(sync), ask, true);
 }
 
 int pme_gone_drop_now(struct pme_sync *sync)
 {
-	struct dropping d = {
-		.sync = sync,
-		.may_drop = sync->walk->failed == 0 && !sync->unsure,
-		.ask = true,
-		.reach = {.entry = {.fd = -1}, .root = -1},
-	};
-
-	return d.may_drop ? drop(&d, false) : 0;
+	return may_drop(sync) ? drop(sync, true, true, false) : 0;
 }

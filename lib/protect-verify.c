@@ -61,28 +61,23 @@ static int damaged(struct verifying *v, int object, const char *object_name, uin
 /* "2 blocks are not what they were: 4096+4096, 20480+4096": allocated, or NULL. */
 static char *damage_text(const struct pme_replica_damage *damage)
 {
-	_cleanup_free_ char *places = strdup("");
-	size_t said = damage->ranges < PME_REPLICA_FIRST ? damage->ranges : PME_REPLICA_FIRST;
+	const char *what = damage->data ? "are not what they were" : "have lost their digests";
+	char *text = pme_printf("%llu blocks %s:", (unsigned long long)damage->blocks, what);
 
-	for (size_t i = 0; places && i < said; i++) {
-		char *more = pme_printf("%s%s%llu+%llu", places, i > 0 ? ", " : "",
-					(unsigned long long)damage->first[i].start,
-					(unsigned long long)damage->first[i].length);
+	for (size_t i = 0; text && i < pme_min(damage->ranges, PME_REPLICA_FIRST); i++) {
+		_cleanup_free_ char *before = text;
 
-		free(places);
-		places = more;
+		text = pme_printf("%s%s %llu+%llu", before, i > 0 ? "," : "",
+				  (unsigned long long)damage->first[i].start,
+				  (unsigned long long)damage->first[i].length);
 	}
-	if (!places)
-		return NULL;
-	if (damage->ranges > said)
-		return pme_printf("%llu blocks %s: %s and %zu more ranges",
-				  (unsigned long long)damage->blocks,
-				  damage->data ? "are not what they were"
-					       : "have lost their digests",
-				  places, damage->ranges - said);
-	return pme_printf("%llu blocks %s: %s", (unsigned long long)damage->blocks,
-			  damage->data ? "are not what they were" : "have lost their digests",
-			  places);
+	if (text && damage->ranges > PME_REPLICA_FIRST) {
+		_cleanup_free_ char *before = text;
+
+		text = pme_printf("%s and %zu more ranges", before,
+				  damage->ranges - PME_REPLICA_FIRST);
+	}
+	return text;
 }
 
 static int read_version(struct verifying *v, int object, const char *name, uint64_t version,
@@ -139,21 +134,6 @@ static int verify_version(struct verifying *v, int object, const char *name, uin
 
 /* --- what is not there --- */
 
-/* The version of the data in a file @name, or 0. */
-static uint64_t version_of(const char *name)
-{
-	uint64_t version;
-
-	for (version = 0; *name && *name != '.'; name++) {
-		const char *digit = strchr("0123456789abcdef", *name);
-
-		if (!digit || version >> 60)
-			return 0;
-		version = version << 4 | (uint64_t)(*name <= '9' ? *name - '0' : *name - 'a' + 10);
-	}
-	return strcmp(name, ".data") == 0 ? version : 0;
-}
-
 /*
  * Data without a manifest, in an object that has the versions @versions: they lost it, unless a
  * sync that was killed has left them: of a version that it had not published, or one that there
@@ -182,9 +162,10 @@ static int find_lost(struct verifying *v, int object, const char *name, const ui
 	int r = v->settled ? pme_os_list(&here, ".", &files, &n_files) : 0;
 
 	for (size_t i = 0; r == 0 && i < n_files; i++) {
-		uint64_t version = version_of(files[i]);
+		uint64_t version;
 
-		if (version == 0 || !is_lost(&here, version, versions, count, v->keep))
+		if (pme_saved_version_parse(files[i], ".data", &version) < 0 ||
+		    !is_lost(&here, version, versions, count, v->keep))
 			continue;
 		any = true;
 		r = damaged(v, object, name, version, "manifest", path, "its manifest is gone");

@@ -252,7 +252,6 @@ static int commit_all(struct pme_work *work, size_t i, int to)
 
 static int commit_target(struct pme_work *work, size_t i)
 {
-	_cleanup_(pme_range_list_done) struct pme_range_list runs = {0};
 	const struct pme_work_target *t = &work->targets[i];
 	_cleanup_close_ int to = pme_work_open_target(work, i, O_RDWR);
 	int r = to;
@@ -260,10 +259,6 @@ static int commit_target(struct pme_work *work, size_t i)
 	if (r == -ESTALE && work->kept)
 		return 0; /* no file, nothing to repair */
 	if (r >= 0)
-		r = pme_work_runs(work, i, to, &runs);
-	if (r == 0 && runs.count == 0 && !work->kept)
-		r = -ESTALE;
-	if (r == 0 && runs.count > 0)
 		r = commit_all(work, i, to);
 	if (r == 0 && !work->prove) /* of an earlier run's commit; those of this one are back */
 		r = restore_attributes(work, i, to);

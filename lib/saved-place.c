@@ -118,6 +118,11 @@ int pme_saved_checkpoint_parse(const char *name, uint64_t *ret_inode, uint32_t *
 	return 0;
 }
 
+int pme_saved_version_parse(const char *name, const char *suffix, uint64_t *ret)
+{
+	return take_hex(&name, 16, ret) < 0 || strcmp(name, suffix) != 0 ? -EINVAL : 0;
+}
+
 int pme_saved_versions(int object, uint64_t **ret, size_t *ret_count)
 {
 	size_t others;
@@ -138,10 +143,9 @@ int pme_saved_look(int object, uint64_t **ret, size_t *ret_count, size_t *ret_ot
 		r = versions ? 0 : -ENOMEM;
 	}
 	for (size_t i = n_names; r == 0 && i-- > 0;) { /* sorted: the newest is the last */
-		const char *pos = names[i];
 		uint64_t version;
 
-		if (take_hex(&pos, 16, &version) == 0 && strcmp(pos, ".manifest") == 0)
+		if (pme_saved_version_parse(names[i], ".manifest", &version) == 0)
 			versions[count++] = version;
 	}
 	pme_os_free_names(names, n_names);

@@ -42,6 +42,9 @@ int pme_saved_object_parse(const char *name, uint64_t *ret_inode, uint32_t *ret_
 int pme_saved_checkpoint_parse(const char *name, uint64_t *ret_inode, uint32_t *ret_generation,
 			       uint64_t *ret_version);
 
+/* Of a file of a version, with this @suffix (".data", …): 0 or -EINVAL. */
+int pme_saved_version_parse(const char *name, const char *suffix, uint64_t *ret);
+
 /* Generations of the versions in the directory of an object, newest first: 0 or -errno. */
 int pme_saved_versions(int object, uint64_t **ret, size_t *ret_count);
 /* The same, and how many names there are besides the manifests: two for each, and "damaged". */

@@ -407,3 +407,9 @@ const char *pme_xfs_internal_name(const struct pme_xfs_internal *internal, uint6
 		return "project quota inode";
 	return NULL;
 }
+
+bool pme_xfs_inode_is_going(const struct pme_xfs_inode *inode,
+			    const struct pme_xfs_internal *internal)
+{
+	return inode->internal && !pme_xfs_internal_name(internal, inode->ino);
+}

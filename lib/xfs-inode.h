@@ -99,5 +99,11 @@ int pme_xfs_internal_parse(const void *sb, size_t len, struct pme_xfs_internal *
 void pme_xfs_internal_ask(const char *special, struct pme_xfs_internal *internal);
 /* "user quota inode", or NULL when @ino is none of them. */
 const char *pme_xfs_internal_name(const struct pme_xfs_internal *internal, uint64_t ino);
+/*
+ * Does no call tell of it, though it is none of them?  The reverse map has blocks of a file that is
+ * removed until they are freed, some time later.
+ */
+bool pme_xfs_inode_is_going(const struct pme_xfs_inode *inode,
+			    const struct pme_xfs_internal *internal);
 
 #endif

@@ -211,19 +211,10 @@ static enum pme_owner_kind kind_of_mode(uint32_t mode)
 	return S_ISREG(mode) ? PME_OWNER_FILE_DATA : PME_OWNER_UNKNOWN;
 }
 
-/*
- * The reverse map has blocks of a file that is removed until they are freed, some time later; no
- * call tells of its inode any more, as of those that the filesystem has for itself.
- */
-static bool is_going(const struct making *making, const struct pme_xfs_inode *inode)
-{
-	return inode->internal && !pme_xfs_internal_name(making->internal, inode->ino);
-}
-
 static enum pme_owner_kind kind_of(const struct making *making, const struct pme_xfs_piece *piece,
 				   const struct pme_xfs_inode *inode)
 {
-	if (is_going(making, inode))
+	if (pme_xfs_inode_is_going(inode, making->internal))
 		return PME_OWNER_UNKNOWN;
 	if (inode->internal || (piece->flags & FMR_OF_EXTENT_MAP))
 		return PME_OWNER_FS_METADATA;
@@ -267,7 +258,7 @@ static int tell_damage(const struct making *making, const struct pme_xfs_inode *
 {
 	if (owner->kind != PME_OWNER_UNKNOWN)
 		return 0;
-	if (is_going(making, inode))
+	if (pme_xfs_inode_is_going(inode, making->internal))
 		owner->reason = pme_printf("blocks of inode %" PRIu64 ", of which no call tells: a "
 					   "file that is being removed, or one of the filesystem's "
 					   "own: scan again",

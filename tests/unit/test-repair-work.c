@@ -80,6 +80,14 @@ static void assert_ranges(struct pme_range_list *list, const char *expected)
 	*list = (struct pme_range_list){0};
 }
 
+/* The same of the device, from DEVICE on. */
+static void assert_places(struct pme_range_list *list, const char *expected)
+{
+	for (size_t i = 0; i < list->count; i++)
+		list->items[i].start -= DEVICE;
+	assert_ranges(list, expected);
+}
+
 static void parts_follow_each_other(void **state)
 {
 	struct pme_work work;
@@ -125,9 +133,7 @@ static void runs_are_what_still_lies_there(void **state)
 	assert_int_equal(pme_work_runs(&work, 0, 7, &runs), 0);
 	assert_ranges(&runs, "4+4 ");
 	assert_int_equal(pme_work_owned_by_target(&work, 0, 7, &runs), 0);
-	for (size_t i = 0; i < runs.count; i++)
-		runs.items[i].start -= DEVICE;
-	assert_ranges(&runs, "0+4 64+4 ");
+	assert_places(&runs, "0+4 64+4 ");
 	pme_work_done(&work);
 }
 
@@ -181,9 +187,7 @@ static void a_file_of_ours_owns_them_anywhere(void **state)
 	has(100 * K, 300 * K, DEVICE - 100 * K, PME_EXTENT_DATA);
 	has(900 * K, 4 * K, DEVICE + 99 * K, PME_EXTENT_HOLE);
 	assert_int_equal(pme_work_owned(&work, 7, (struct pme_range){0, 1024 * K}, &owned), 0);
-	for (size_t i = 0; i < owned.count; i++)
-		owned.items[i].start -= DEVICE;
-	assert_ranges(&owned, "0+4 64+8 99+4 ");
+	assert_places(&owned, "0+4 64+8 99+4 ");
 	pme_work_done(&work);
 }
 
