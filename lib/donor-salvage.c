@@ -107,26 +107,47 @@ static int set_size(struct salvage *s)
 	return r;
 }
 
+bool pme_salvage_none_reads(const struct pme_want *want, const struct pme_range_list *bad)
+{
+	struct pme_range place = {want->device_start, want->range.length};
+
+	for (size_t i = 0; i < bad->count && bad->items[i].start <= place.start; i++)
+		if (pme_range_end(bad->items[i]) >= pme_range_end(place))
+			return true;
+	return false;
+}
+
+/* What reads of the device stays; the rest is the donor's already. */
+static int overlay(struct salvage *s, char **ret_reason)
+{
+	_cleanup_close_ int media = pme_media_open(s->want->topo, s->want->fs->dev);
+	_cleanup_free_ unsigned char *live = aligned_alloc(4096, UNIT_MAX);
+	int r = media < 0 ? media : 0;
+
+	if (!live)
+		return -ENOMEM;
+	s->media = media;
+	s->live = live;
+	if (r == 0)
+		r = set_unit(s);
+	return r < 0 ? r : fill(s, ret_reason);
+}
+
 int pme_salvage(const struct pme_want *want, const struct pme_range_list *bad,
 		const struct pme_donor *donor, void *buf, struct pme_salvaged *ret,
 		char **ret_reason)
 {
-	_cleanup_close_ int media = pme_media_open(want->topo, want->fs->dev);
-	_cleanup_free_ unsigned char *live = aligned_alloc(4096, UNIT_MAX);
-	struct salvage s = {want, bad, donor, media, .live = live, .buf = buf};
-	int r = media < 0 ? media : 0;
+	struct salvage s = {.want = want, .bad = bad, .donor = donor, .media = -1, .buf = buf};
+	int r;
 
 	*ret_reason = NULL;
-	if (!live)
-		return -ENOMEM;
-	if (r == 0)
-		r = set_unit(&s);
-	if (r == 0)
-		r = set_size(&s);
+	r = set_size(&s);
 	if (r == 0)
 		r = read_donor(&s, 0, want->range.length, buf);
-	if (r == 0)
-		r = fill(&s, ret_reason);
+	if (r == 0 && pme_salvage_none_reads(want, bad))
+		s.done.donor = want->range.length;
+	else if (r == 0)
+		r = overlay(&s, ret_reason);
 	if (r == 0)
 		*ret = s.done;
 	return r;

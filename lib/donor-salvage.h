@@ -13,6 +13,9 @@ struct pme_salvaged {
 	uint64_t donor; /* bytes of the donor, or zeros */
 };
 
+/* Are all bytes of want->range bad?  @bad as below. */
+bool pme_salvage_none_reads(const struct pme_want *want, const struct pme_range_list *bad);
+
 /*
  * Fill @buf with the good bytes of want->range: what is in @bad (normalized bytes of the device of
  * the filesystem) is never read from it.  @donor NULL: zeros, of what was given up.  Behind the end

@@ -130,7 +130,7 @@ static int agrees(const struct pme_donor *donor, const struct pme_want *want, ch
 	struct pme_salvaged salvaged;
 	int r;
 
-	if (!want->bad)
+	if (!want->bad || pme_salvage_none_reads(want, want->bad))
 		return 1;
 	buf = malloc(want->range.length);
 	if (!buf)

@@ -30,14 +30,28 @@ static struct json_object *target_json(const struct pme_work *work, const struct
 	return object;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return (!a && !b) || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_donor(const struct pme_donor *a, const struct pme_donor *b)
+{
+	return a->kind == b->kind && a->proof == b->proof && a->taken == b->taken &&
+	       same_text(a->path, b->path) && same_text(a->detail, b->detail);
+}
+
+/* The donor is told where it is another than that of @before. */
 static struct json_object *part_json(const struct pme_work_part *part,
-				     const struct pme_repair_step *step)
+				     const struct pme_repair_step *step,
+				     const struct pme_repair_step *before)
 {
 	struct json_object *object = pme_json_object();
 
 	pme_json_range(object, "range", part->device);
 	pme_json_set(object, "bad", pme_json_ranges(&step->bad));
-	pme_json_set(object, "donor", pme_donor_json(&step->donor));
+	if (!before || !same_donor(&step->donor, &before->donor))
+		pme_json_set(object, "donor", pme_donor_json(&step->donor));
 	return object;
 }
 
@@ -55,7 +69,8 @@ struct json_object *pme_work_about(const struct pme_work *work,
 	pme_json_text(about, "device", work->fs->dev->name);
 	pme_json_bool(about, "zero", work->zero);
 	for (size_t p = 0; p < work->n_parts; p++)
-		pme_json_append(parts, part_json(&work->parts[p], steps[p]));
+		pme_json_append(parts,
+				part_json(&work->parts[p], steps[p], p > 0 ? steps[p - 1] : NULL));
 	pme_json_set(about, "parts", parts);
 	for (size_t i = 0; i < work->n_targets; i++)
 		pme_json_append(targets, target_json(work, &work->targets[i]));

@@ -60,39 +60,65 @@ static void add_id(struct json_object *array, const struct pme_finding *finding)
 		pme_json_lose();
 }
 
-/* Ids of the findings with bad bytes in @step. */
-static struct json_object *findings_json(const struct pme_findings *findings,
-					 const struct pme_repair_step *step)
+/*
+ * The first step on the filesystem of @claim that ends behind its beginning, or n_steps: steps of a
+ * filesystem are in a row, sorted.
+ */
+static size_t first_step(const struct pme_repair_plan *plan, const struct pme_claim *claim)
 {
-	struct json_object *array = pme_json_array();
+	uint64_t start = claim->hops[claim->n_hops - 1].start;
+	size_t i = 0;
+
+	while (i < plan->n_steps && &plan->steps[i].fs->fs != claim->fs)
+		i++;
+	while (i < plan->n_steps && &plan->steps[i].fs->fs == claim->fs &&
+	       pme_range_end(plan->steps[i].device) <= start)
+		i++;
+	return i;
+}
+
+static bool has_bytes(const struct pme_repair_step *step, const struct pme_claim *claim)
+{
+	const struct pme_hop *last = &claim->hops[claim->n_hops - 1];
+	struct pme_range common;
+
+	return &step->fs->fs == claim->fs &&
+	       pme_range_intersect((struct pme_range){last->start, claim->length}, step->device,
+				   &common);
+}
+
+/* For each step the ids of the findings with bad bytes in it; @last has room for n_steps. */
+static void add_ids(const struct pme_repair_plan *plan, struct json_object **arrays,
+		    const struct pme_finding **last)
+{
+	const struct pme_findings *findings = &plan->scan.findings;
 
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct pme_finding *finding = &findings->items[i];
-		bool meets = false;
 
 		for (size_t c = 0; c < finding->n_claims; c++) {
 			const struct pme_claim *claim = &finding->claims[c];
-			struct pme_range common,
-				piece = {claim->hops[claim->n_hops - 1].start, claim->length};
+			size_t s = claim->fs ? first_step(plan, claim) : plan->n_steps;
 
-			meets |= claim->fs == &step->fs->fs &&
-				 pme_range_intersect(piece, step->device, &common);
+			for (; s < plan->n_steps && has_bytes(&plan->steps[s], claim); s++) {
+				if (last[s] != finding)
+					add_id(arrays[s], finding);
+				last[s] = finding;
+			}
 		}
-		if (meets)
-			add_id(array, finding);
 	}
-	return array;
 }
 
-static struct json_object *step_json(const struct pme_findings *findings,
-				     const struct pme_repair_step *step)
+/* Takes @findings. */
+static struct json_object *step_json(const struct pme_repair_step *step,
+				     struct json_object *findings)
 {
 	struct json_object *object = pme_json_object();
 	struct json_object *targets = pme_json_array();
 
 	for (size_t t = 0; t < step->n_targets; t++)
 		pme_json_append(targets, target_json(step, &step->targets[t]));
-	pme_json_set(object, "findings", findings_json(findings, step));
+	pme_json_set(object, "findings", findings);
 	pme_json_set(object, "filesystem", filesystem_json(&step->fs->fs));
 	pme_json_text(object, "device", step->fs->fs.dev->name);
 	pme_json_text(object, "name", step->fs->fs.dev->alias);
@@ -138,13 +164,10 @@ static struct json_object *other_json(const struct pme_finding *finding,
 /* A checkpoint that shares the blocks of a step is repaired with them. */
 static bool in_step(const struct pme_repair_plan *plan, const struct pme_claim *claim)
 {
-	struct pme_range common, place = {claim->hops[claim->n_hops - 1].start, claim->length};
+	size_t s = claim->fs && claim->kind == PME_OWNER_FILE_DATA ? first_step(plan, claim)
+								   : plan->n_steps;
 
-	for (size_t i = 0; i < plan->n_steps; i++)
-		if (claim->fs == &plan->steps[i].fs->fs && claim->kind == PME_OWNER_FILE_DATA &&
-		    pme_range_intersect(place, plan->steps[i].device, &common))
-			return true;
-	return false;
+	return s < plan->n_steps && has_bytes(&plan->steps[s], claim);
 }
 
 static bool is_asked(const struct pme_repair_plan *plan, const struct pme_claim *claim)
@@ -197,14 +220,28 @@ static struct json_object *summary_json(const struct pme_repair_plan *plan)
 	return object;
 }
 
-void pme_repair_json(const struct pme_repair_plan *plan, struct json_object *doc)
+static struct json_object *steps_json(const struct pme_repair_plan *plan)
 {
+	_cleanup_free_ struct json_object **ids = calloc(plan->n_steps + 1, sizeof(*ids));
+	_cleanup_free_ const struct pme_finding **last = calloc(plan->n_steps + 1, sizeof(*last));
 	struct json_object *steps = pme_json_array();
 
+	if (!ids || !last) {
+		pme_json_lose();
+		return steps;
+	}
 	for (size_t i = 0; i < plan->n_steps; i++)
-		pme_json_append(steps, step_json(&plan->scan.findings, &plan->steps[i]));
+		ids[i] = pme_json_array();
+	add_ids(plan, ids, last);
+	for (size_t i = 0; i < plan->n_steps; i++)
+		pme_json_append(steps, step_json(&plan->steps[i], ids[i]));
+	return steps;
+}
+
+void pme_repair_json(const struct pme_repair_plan *plan, struct json_object *doc)
+{
 	pme_json_set(doc, "summary", summary_json(plan));
-	pme_json_set(doc, "plan", steps);
+	pme_json_set(doc, "plan", steps_json(plan));
 	pme_rewrites_json(&plan->rewrites, doc);
 	pme_json_set(doc, "others", others_json(plan));
 }

@@ -105,12 +105,12 @@ static int take_records(const struct fsmap_head *head, struct pme_xfs_records *r
 
 int pme_xfs_fsmap_read(int fd, dev_t dev, struct pme_range window, struct pme_xfs_records *ret)
 {
-	_cleanup_free_ struct fsmap_head *head = calloc(1, fsmap_sizeof(READ_RECORDS));
+	_cleanup_free_ struct fsmap_head *head = malloc(fsmap_sizeof(READ_RECORDS));
 	int r;
 
 	if (!head)
 		return -ENOMEM;
-	head->fmh_count = READ_RECORDS;
+	*head = (struct fsmap_head){.fmh_count = READ_RECORDS}; /* records are the kernel's */
 	set_keys(head, dev, window);
 	for (;;) {
 		r = pme_os_ioctl(fd, FS_IOC_GETFSMAP, head);

@@ -217,20 +217,6 @@ static void one_bit_beside_the_bad_ones_is_enough(void **state)
 	}
 }
 
-/* Where everything is lost any donor will do; what was given up is zeros. */
-static void nothing_reads(void **state)
-{
-	const struct pme_donor donor = {.kind = &kind};
-	struct rnd rnd = rnd_start();
-
-	(void)state;
-	world_init(&rnd);
-	memset(world.known, true, sizeof(world.known));
-	memset(world.donor, 0x55, sizeof(world.donor));
-	check_round(&donor);
-	check_round(NULL);
-}
-
 static void expect_error(int expected)
 {
 	const struct pme_donor donor = {.kind = &kind};
@@ -242,6 +228,26 @@ static void expect_error(int expected)
 	assert_null(reason);
 	assert_int_equal(done.live, 77);
 	assert_int_equal(done.donor, 77);
+}
+
+/*
+ * Where everything is lost any donor will do, and the device is not even opened; what was given up
+ * is zeros.
+ */
+static void nothing_reads(void **state)
+{
+	const struct pme_donor donor = {.kind = &kind};
+	struct rnd rnd = rnd_start();
+
+	(void)state;
+	world_init(&rnd);
+	memset(world.known, true, sizeof(world.known));
+	memset(world.donor, 0x55, sizeof(world.donor));
+	world.open_error = -ENXIO;
+	check_round(&donor);
+	check_round(NULL);
+	world.known[SIZE / PME_SECTOR - 1] = false;
+	expect_error(-ENXIO);
 }
 
 static void errors_are_passed_on(void **state)

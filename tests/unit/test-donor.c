@@ -97,6 +97,14 @@ static const char *const names[KINDS] = {"replica", "digest", "page-cache", "fil
 					 "diverged-copy"};
 static const bool never[KINDS] = {false, false, false, true, true};
 
+static bool all_bad; /* nothing of the range reads: nobody is to agree with anything */
+
+bool pme_salvage_none_reads(const struct pme_want *want, const struct pme_range_list *bad)
+{
+	assert_ptr_equal(bad, want->bad);
+	return all_bad;
+}
+
 int pme_salvage(const struct pme_want *want, const struct pme_range_list *bad,
 		const struct pme_donor *donor, void *buf, struct pme_salvaged *ret,
 		char **ret_reason)
@@ -104,6 +112,7 @@ int pme_salvage(const struct pme_want *want, const struct pme_range_list *bad,
 	const struct play *play = donor->state;
 
 	assert_ptr_equal(bad, want->bad);
+	assert_false(all_bad);
 	*ret_reason = NULL;
 	memset(buf, 'x', want->range.length);
 	switch (play->agreement) {
@@ -137,7 +146,7 @@ static int model(const struct pme_want *want, char **ret_said)
 	*ret_said = NULL;
 	for (int i = 0; i < KINDS; i++) {
 		const struct play *play = &plays[i];
-		bool taken = play->find > 0 && (!want->bad || play->agreement == AGREES);
+		bool taken = play->find > 0 && (!want->bad || all_bad || play->agreement == AGREES);
 
 		if (want->proven_only && never[i])
 			continue;
@@ -202,6 +211,7 @@ static void the_best_is_taken(void **state)
 		const struct pme_want want =
 			make_want(rnd_below(&rnd, 2) ? &bad : NULL, rnd_below(&rnd, 2));
 
+		all_bad = rnd_below(&rnd, 3) == 0;
 		for (size_t i = 0; i < KINDS; i++) {
 			int find = 1 - (int)rnd_below(&rnd, 3);
 
@@ -216,6 +226,7 @@ static void the_best_is_taken(void **state)
 		}
 		check_round(&want);
 	}
+	all_bad = false;
 }
 
 /* ---- by hand ---- */
