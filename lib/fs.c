@@ -4,6 +4,7 @@
  */
 #include "fs.h"
 
+#include "doc.h"
 #include "extent.h"
 
 #include <string.h>
@@ -172,4 +173,18 @@ void pme_fs_result_done(struct pme_fs_result *result)
 	free(result->owners);
 	free(result->files);
 	*result = (struct pme_fs_result){0};
+}
+
+struct json_object *pme_fs_json(const struct pme_fs *fs)
+{
+	struct json_object *object = pme_json_object();
+	struct json_object *mounts = pme_json_array();
+
+	for (size_t i = 0; i < fs->n_mounts; i++)
+		pme_json_append(mounts, pme_json_lossy(fs->mounts[i]->target));
+	pme_json_text(object, "type", fs->type);
+	pme_json_text(object, "uuid", fs->uuid);
+	pme_json_text(object, "source", fs->source);
+	pme_json_set(object, "mounts", mounts);
+	return object;
 }

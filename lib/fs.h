@@ -78,6 +78,9 @@ void pme_fs_done(struct pme_fs *fs);
 /* How messages call it: as it was mounted, else the name of its main device. */
 const char *pme_fs_subject(const struct pme_fs *fs);
 
+/* {"type","uuid","source","mounts"}; a new reference. */
+struct json_object *pme_fs_json(const struct pme_fs *fs);
+
 /*
  * A new owner of @range at the end of @result (valid until the next call), or NULL: exact, but for
  * one of kind unknown.

@@ -6,20 +6,6 @@
 #include "event.h"
 #include "quarantine-list.h"
 
-static struct json_object *filesystem_json(const struct pme_fs *fs)
-{
-	struct json_object *object = pme_json_object();
-	struct json_object *mounts = pme_json_array();
-
-	for (size_t i = 0; i < fs->n_mounts; i++)
-		pme_json_append(mounts, pme_json_lossy(fs->mounts[i]->target));
-	pme_json_text(object, "type", fs->type);
-	pme_json_text(object, "uuid", fs->uuid);
-	pme_json_text(object, "source", fs->source);
-	pme_json_set(object, "mounts", mounts);
-	return object;
-}
-
 /* One contiguous piece on one way down; bytes of the file that begin at @start. */
 static struct json_object *piece_json(const struct pme_topo *topo, const struct pme_way *way,
 				      uint64_t start)
@@ -113,7 +99,7 @@ static struct json_object *quarantine_json(const struct pme_topo *topo,
 		return NULL;
 	}
 	object = pme_json_object();
-	pme_json_set(object, "filesystem", filesystem_json(&quarantine->fs));
+	pme_json_set(object, "filesystem", pme_fs_json(&quarantine->fs));
 	pme_json_set(object, "files", files);
 	return object;
 }

@@ -55,21 +55,20 @@ static int salvage_part(struct apply *a, size_t p, unsigned char *buf)
 	return r;
 }
 
-/* What is on the media counts.  1 or -errno. */
+/* What is on the media counts. */
 static int flush(struct apply *a)
 {
 	int r = pme_os_sync(a->access.want.fd);
 
 	return r < 0 ? pme_work_fail(&a->work, r, "%s: cannot be flushed: %s",
 				     a->work.targets[a->steps[0]->donor_target].path, strerror(-r))
-		     : 1;
+		     : 0;
 }
 
 static int salvage(struct apply *a, unsigned char *buf)
 {
 	int r = flush(a);
 
-	r = r < 0 ? r : 0;
 	for (size_t p = 0; r == 0 && p < a->n_steps; p++)
 		r = salvage_part(a, p, buf);
 	return r;
@@ -102,12 +101,12 @@ static int prove(struct pme_work *work)
 {
 	struct apply *a = work->prove_arg;
 	_cleanup_free_ unsigned char *now = calloc(1, work->length);
-	int r = now ? 1 : -ENOMEM;
+	int r;
 
 	if (work->how == PME_HOW_PLACE) /* under lease it is the only one */
 		a->access.want.fd = work->targets[a->steps[0]->donor_target].fd;
-	if (r > 0)
-		r = flush(a);
+	r = now ? flush(a) : -ENOMEM;
+	r = r < 0 ? r : 1;
 	for (size_t p = 0; r > 0 && p < a->n_steps; p++)
 		r = prove_part(a, p, now);
 	return r;

@@ -14,20 +14,6 @@ static const char *const outcome_names[] = {
 };
 static_assert(PME_ARRAY_SIZE(outcome_names) == PME_STEP_FAILED + 1, "a name for each outcome");
 
-static struct json_object *filesystem_json(const struct pme_fs *fs)
-{
-	struct json_object *object = pme_json_object();
-	struct json_object *mounts = pme_json_array();
-
-	for (size_t i = 0; i < fs->n_mounts; i++)
-		pme_json_append(mounts, pme_json_lossy(fs->mounts[i]->target));
-	pme_json_text(object, "type", fs->type);
-	pme_json_text(object, "uuid", fs->uuid);
-	pme_json_text(object, "source", fs->source);
-	pme_json_set(object, "mounts", mounts);
-	return object;
-}
-
 static struct json_object *target_json(const struct pme_repair_step *step,
 				       const struct pme_repair_target *target)
 {
@@ -119,7 +105,7 @@ static struct json_object *step_json(const struct pme_repair_step *step,
 	for (size_t t = 0; t < step->n_targets; t++)
 		pme_json_append(targets, target_json(step, &step->targets[t]));
 	pme_json_set(object, "findings", findings);
-	pme_json_set(object, "filesystem", filesystem_json(&step->fs->fs));
+	pme_json_set(object, "filesystem", pme_fs_json(&step->fs->fs));
 	pme_json_text(object, "device", step->fs->fs.dev->name);
 	pme_json_text(object, "name", step->fs->fs.dev->alias);
 	pme_json_range(object, "range", step->device);
