@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <malloc.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "cli.h"
 #include "options.h"
@@ -24,6 +25,7 @@
 #endif
 
 #define HEAP_STEP (1 << 20) /* so that its pages come and go less often */
+#define DESCRIPTORS 16384
 
 static const struct cmd *const commands[] = {
 	&cmd_status, &cmd_list,	      &cmd_scan,   &cmd_explain, &cmd_where,
@@ -186,6 +188,17 @@ static int run(struct cli *cli)
 	return answer(cli, cmd, r);
 }
 
+/* Answers about many files hold some of each open. */
+static void raise_descriptors(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= DESCRIPTORS)
+		return;
+	files.rlim_cur = files.rlim_max < DESCRIPTORS ? files.rlim_max : DESCRIPTORS;
+	setrlimit(RLIMIT_NOFILE, &files); /* who runs out of them says so */
+}
+
 int main(int argc, char **argv)
 {
 	struct pme_os os = {.root = -1};
@@ -201,6 +214,7 @@ int main(int argc, char **argv)
 	int r = pme_os_open_root("/", &os);
 
 	mallopt(M_TOP_PAD, HEAP_STEP);
+	raise_descriptors();
 	if (r == 0)
 		r = run(&cli);
 	if (r == 0 && (fflush(stdout) != 0 || ferror(stdout)))

@@ -195,13 +195,13 @@ static int act(struct pme_clear *clear, int fd)
 	pme_range_list_normalize(&clear->failed);
 	if (r == 0 && fd >= 0)
 		r = zero_all(clear, fd);
+	if (r < 0 && fd < 0)
+		return r;
 	if (r < 0)
-		return r == -ENOMEM ? r
-				    : pme_clear_set(clear, PME_CLEAR_PARTLY,
-						    pme_printf("it was cleared, but cannot be "
-							       "filled with zeros (%s): what is "
-							       "there is not known",
-							       strerror(-r)));
+		return pme_clear_set(clear, PME_CLEAR_PARTLY,
+				     pme_printf("it was cleared, but cannot be filled with zeros "
+						"(%s): what is there is not known",
+						strerror(-r)));
 	r = look(clear, &clear->still_bad);
 	if (r < 0)
 		return pme_clear_set(clear, PME_CLEAR_PARTLY,

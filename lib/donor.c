@@ -145,7 +145,7 @@ static int agrees(const struct pme_donor *donor, const struct pme_want *want, ch
 	return *ret_reason ? 0 : -ENOMEM;
 }
 
-/* 1 and *@ret, 0 and perhaps *@ret_reason, -ENOMEM. */
+/* 1 and *@ret, 0 and perhaps *@ret_reason, -ENOMEM, -EMFILE, -ENFILE. */
 static int ask(const struct pme_donor_kind *kind, const struct pme_want *want, struct pme_log *log,
 	       struct pme_donor *ret, char **ret_reason)
 {
@@ -155,8 +155,8 @@ static int ask(const struct pme_donor_kind *kind, const struct pme_want *want, s
 	r = kind->find(want, log, ret, ret_reason);
 	if (r <= 0)
 		pme_donor_done(ret);
-	if (r == -ENOMEM)
-		return r;
+	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
+		return r; /* nothing is known of the kind by that */
 	if (r < 0) {
 		free(*ret_reason);
 		*ret_reason = pme_printf("cannot be asked: %s", strerror(-r));

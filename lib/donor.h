@@ -83,7 +83,7 @@ extern const struct pme_donor_kind pme_donor_replica, pme_donor_digest, pme_dono
 	pme_donor_file, pme_donor_diverged;
 
 /*
- * The best donor for @want: 1 and *@ret; 0: none; -ENOMEM.  The first with proof; without any, the
+ * The best donor for @want: 1 and *@ret; 0: none; -ENOMEM, -EMFILE, -ENFILE.  The first with proof; without any, the
  * first unproven one, which is that of want->from where it was named.  *@ret_reason (allocated, or
  * NULL) says of each kind that has no proof why not.
  */

@@ -8,7 +8,6 @@
 #include "repair-work.h"
 
 #define CAPS_MAX 4096	   /* bytes of security.capability */
-#define TARGETS_MAX 65536U /* files that share one block */
 
 static struct json_object *target_json(const struct pme_work *work, const struct pme_work_target *t)
 {
@@ -181,7 +180,7 @@ int pme_work_about_parse(struct json_object *about, struct pme_work *ret)
 	ret->zero = pme_json_get_bool(about, "zero");
 	if (r == 0)
 		r = parse_parts(pme_json_get(about, "parts"), ret);
-	if (r == 0 && (pme_json_count(targets) == 0 || pme_json_count(targets) > TARGETS_MAX ||
+	if (r == 0 && (pme_json_count(targets) == 0 || pme_json_count(targets) > PME_WORK_TARGETS_MAX ||
 		       (ret->how == PME_HOW_PLACE && ret->n_parts != 1)))
 		r = -EINVAL;
 	for (size_t i = 0; r == 0 && i < pme_json_count(targets); i++)

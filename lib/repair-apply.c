@@ -65,13 +65,25 @@ static int flush(struct apply *a)
 		     : 0;
 }
 
+/* Behind the end of a file there are zeros: those of one that was cut meanwhile are not lost. */
+static int check_size(struct apply *a)
+{
+	const struct pme_work_target *t = &a->work.targets[a->steps[0]->donor_target];
+	struct stat st;
+	int r = pme_os_fstat(a->access.want.fd, &st);
+
+	if (r == 0 && (uint64_t)st.st_size != t->size)
+		r = pme_work_fail(&a->work, -ESTALE, "%s: its size changes", t->path);
+	return r;
+}
+
 static int salvage(struct apply *a, unsigned char *buf)
 {
 	int r = flush(a);
 
 	for (size_t p = 0; r == 0 && p < a->n_steps; p++)
 		r = salvage_part(a, p, buf);
-	return r;
+	return r < 0 ? r : check_size(a);
 }
 
 /*
@@ -134,6 +146,9 @@ static int take_steps(struct apply *a)
 	const struct pme_repair_step *first = a->steps[0];
 	int r = first->n_targets > 0 ? 0 : -EINVAL;
 
+	if (first->n_targets > PME_WORK_TARGETS_MAX)
+		return pme_work_fail(&a->work, -E2BIG, "more than %u files share them",
+				     PME_WORK_TARGETS_MAX);
 	a->work.how = first->n_targets > 0 ? first->targets[0].how : PME_HOW_COMMIT;
 	for (size_t p = 0; r == 0 && p < a->n_steps; p++)
 		r = pme_work_add_part(&a->work, a->steps[p]->device);
@@ -170,7 +185,7 @@ static int prepare(struct apply *a)
 					   donor_target(a->steps[0]), O_RDONLY, &a->access);
 	if (r < 0)
 		return pme_work_fail(work, r, "cannot be prepared: %s", strerror(-r));
-	work->good = calloc(1, work->length);
+	work->good = pme_work_buffer(work);
 	r = work->good ? salvage(a, work->good) : -ENOMEM;
 	if (r == 0)
 		pme_work_digest(work, work->good, work->digest);

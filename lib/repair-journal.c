@@ -107,11 +107,15 @@ int pme_repair_journal_open(const char *path, struct pme_log *log, struct pme_re
 
 static int bind_json(sqlite3_stmt *stmt, int at, struct json_object *value)
 {
+	const char *text;
+	size_t length;
+
 	if (!value)
 		return sqlite3_bind_null(stmt, at);
-	return sqlite3_bind_text(stmt, at,
-				 json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN), -1,
-				 SQLITE_TRANSIENT);
+	text = json_object_to_json_string_length(value, JSON_C_TO_STRING_PLAIN, &length);
+	if (length > PME_STORE_TEXT_MAX) /* nobody would read it back */
+		return SQLITE_TOOBIG;
+	return sqlite3_bind_text(stmt, at, text, (int)length, SQLITE_TRANSIENT);
 }
 
 /* Run a statement without rows: 0 when it is on the disk.  Says what went wrong. */
@@ -267,16 +271,18 @@ static int add_acts(struct pme_repair_journal *journal, struct json_object *repa
 	return each_row(journal, stmt, ACTS_MAX, act_row, pme_json_get(repair, "acts"));
 }
 
-int pme_repair_unfinished(struct pme_repair_journal *journal, struct json_object **ret)
+int pme_repair_unfinished(struct pme_repair_journal *journal, int64_t id, struct json_object **ret)
 {
 	struct json_object *repairs;
 	sqlite3_stmt *stmt = NULL;
 	int r = prepare(journal,
-			"SELECT id, begun, about FROM repairs WHERE ended IS NULL ORDER BY id",
+			"SELECT id, begun, about FROM repairs WHERE ended IS NULL AND "
+			"(?1 = 0 OR id = ?1) ORDER BY id",
 			&stmt);
 
 	if (r < 0)
 		return r;
+	sqlite3_bind_int64(stmt, 1, id);
 	repairs = pme_json_array();
 	r = each_row(journal, stmt, PME_STORE_ROWS_MAX, repair_row, repairs);
 	for (size_t i = 0; r == 0 && i < pme_json_count(repairs); i++)

@@ -38,9 +38,9 @@ int pme_repair_end(struct pme_repair_journal *journal, int64_t id, const char *s
 
 /*
  * Repairs that began and did not end, oldest first: {"id","begun","about","acts":[{"time","name",
- * "detail"}]} each.  A new reference in *@ret.
+ * "detail"}]} each.  @id: this one alone, 0: all.  A new reference in *@ret.
  */
-int pme_repair_unfinished(struct pme_repair_journal *journal, struct json_object **ret);
+int pme_repair_unfinished(struct pme_repair_journal *journal, int64_t id, struct json_object **ret);
 
 /*
  * Say in @log that there are some, as far as the store @path can be read: whoever looks at a

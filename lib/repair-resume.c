@@ -18,7 +18,9 @@ struct resume {
 	struct pme_work work;
 	struct json_object *repair; /* of the journal; borrowed */
 	const char *last;	    /* name of its last act; "" for none */
+	bool parked;		    /* it had come to the act after the last switch */
 	bool cleaned;		    /* it had come to its last act */
+	bool ended;		    /* by somebody else, meanwhile */
 };
 
 static void resume_done(struct resume *resume)
@@ -38,11 +40,18 @@ static int read_acts(struct resume *resume)
 	struct json_object *acts = pme_json_get(resume->repair, "acts");
 
 	resume->last = "";
+	resume->work.may_have_switched = false;
 	for (size_t i = 0; i < pme_json_count(acts); i++) {
 		struct json_object *act = pme_json_at(acts, i);
 		const char *digest = pme_json_get_text(pme_json_get(act, "detail"), "digest");
 
 		resume->last = pme_json_get_text(act, "name");
+		if (strcmp(resume->last, "switch") == 0)
+			resume->work.may_have_switched = true;
+		if (strcmp(resume->last, "take-back") == 0)
+			resume->work.may_have_switched = false;
+		if (strcmp(resume->last, "park") == 0)
+			resume->parked = true;
 		if (strcmp(resume->last, "clean") == 0)
 			resume->cleaned = true;
 		if (strcmp(resume->last, "write") == 0 &&
@@ -90,6 +99,15 @@ static int finish(struct resume *resume)
 	return r < 0 ? r : pme_work_end(work);
 }
 
+/* Every target has its good bytes: they had them before anything was parked. */
+static int end_parked(struct pme_work *work)
+{
+	int r = pme_work_clean(work);
+
+	work->switched = true;
+	return r < 0 ? r : pme_work_end(work);
+}
+
 /* Nothing in the vault has the bad blocks. */
 static int without_keeper(struct resume *resume)
 {
@@ -100,6 +118,8 @@ static int without_keeper(struct resume *resume)
 	/* all was done; the quarantine may have been released since */
 	if (resume->cleaned && work->dir < 0)
 		return pme_work_end(work);
+	if (resume->parked && wants_good(work) == 0)
+		return end_parked(work);
 	if (work->dir < 0 && !begun)
 		return pme_work_fail(work, -EUCLEAN,
 				     "its staging folder is gone, and it had come to '%s'",
@@ -216,8 +236,27 @@ static void add_json(const struct resume *resume, const char *state, struct json
 	pme_json_append(list, object);
 }
 
+/* Now that nobody else repairs this filesystem: who had it open may have gone on with it. */
+static int look_again(struct resume *resume, struct json_object **ret)
+{
+	struct pme_work *work = &resume->work;
+	int r = pme_repair_unfinished(work->journal, work->id, ret);
+
+	if (r < 0)
+		return pme_work_fail(work, r, "the journal cannot be read: %s", strerror(-r));
+	resume->ended = pme_json_count(*ret) == 0;
+	if (resume->ended)
+		return 0;
+	resume->repair = pme_json_at(*ret, 0);
+	r = read_acts(resume);
+	return r == -EINVAL ? pme_work_fail(work, -EUCLEAN,
+					    "what the journal says of it makes no sense")
+			    : r;
+}
+
 static int resume_one(const struct pme_topo *topo, struct resume *resume, struct pme_fs *fs)
 {
+	struct json_object *fresh = NULL;
 	struct json_object *about = pme_json_get(resume->repair, "about");
 	struct pme_work *work = &resume->work;
 	int r = pme_work_about_parse(about, work);
@@ -235,7 +274,14 @@ static int resume_one(const struct pme_topo *topo, struct resume *resume, struct
 				     pme_json_get_text(pme_json_get(about, "filesystem"), "uuid"));
 	work->topo = topo;
 	r = pme_work_enter(work, fs, true);
-	return r < 0 ? r : go_on(resume);
+	if (r == 0)
+		r = look_again(resume, &fresh);
+	if (r == 0 && !resume->ended)
+		r = go_on(resume);
+	resume->repair = NULL;
+	resume->last = "";
+	json_object_put(fresh);
+	return r;
 }
 
 static int resume_each(const struct pme_topo *topo, const struct pme_work *shared,
@@ -253,6 +299,8 @@ static int resume_each(const struct pme_topo *topo, const struct pme_work *share
 				       &resume.work.error);
 	else
 		r = resume_one(topo, &resume, &fs);
+	if (resume.ended)
+		return 0;
 	state = state_of(r, &resume);
 	tell(&resume, state, r);
 	add_json(&resume, state, list);
@@ -272,7 +320,7 @@ int pme_repair_resume(const struct pme_os *os, struct pme_repair_journal *journa
 	};
 	struct json_object *repairs = NULL, *list = pme_json_array();
 	struct pme_topo *topo = NULL;
-	int r = pme_repair_unfinished(journal, &repairs), worst = 0;
+	int r = pme_repair_unfinished(journal, 0, &repairs), worst = 0;
 
 	pme_json_set(doc, "resumed", list);
 	if (r == 0 && pme_json_count(repairs) > 0)

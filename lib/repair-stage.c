@@ -14,6 +14,7 @@
 
 #define BAD_STAGES 8	 /* staging files that were given bad blocks, before it gives up */
 #define BAD_STAGE_N 1000 /* number of the first of them in the quarantine */
+#define PARK_N_MAX 2000	 /* no number is as high */
 
 static char *dir_name(const struct pme_work *work)
 {
@@ -48,7 +49,7 @@ int pme_work_stage_dir(struct pme_work *work)
 		     : 0;
 }
 
-/* A file of ours that has bad blocks, under the number @n. */
+/* A file of ours that has bad blocks, under the first number that is free, from @n on. */
 static int park(struct pme_work *work, const char *name, unsigned int n)
 {
 	struct pme_park park = {
@@ -59,7 +60,10 @@ static int park(struct pme_work *work, const char *name, unsigned int n)
 	if (r < 0)
 		return r;
 	park.inode = st.st_ino;
-	return pme_quarantine_park(&park);
+	do
+		r = pme_quarantine_park(&park);
+	while (r == -EEXIST && ++park.n < PARK_N_MAX);
+	return r;
 }
 
 /* Good bytes on blocks that are good: a descriptor.  Bad free blocks stay with us. */
@@ -110,7 +114,7 @@ int pme_work_load_good(struct pme_work *work)
 	if (st.st_size <= 0 || (uint64_t)st.st_size > work->length)
 		return -EUCLEAN;
 	free(work->good);
-	work->good = calloc(1, work->length);
+	work->good = pme_work_buffer(work);
 	if (!work->good)
 		return -ENOMEM;
 	work->good_length = (size_t)st.st_size;
@@ -254,8 +258,13 @@ static int each_file(struct pme_work *work, bool quarantine,
 	struct pme_os os = {.root = quarantine ? parked : work->dir};
 	char **names = NULL;
 	size_t count = 0;
-	int r = os.root < 0 ? -ENOENT : pme_os_list(&os, ".", &names, &count);
+	int r;
 
+	if (quarantine && parked < 0 && parked != -ENOENT)
+		return parked;
+	if (os.root < 0)
+		return 0;
+	r = pme_os_list(&os, ".", &names, &count);
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		unsigned int n;
 		int64_t id;
@@ -267,7 +276,7 @@ static int each_file(struct pme_work *work, bool quarantine,
 		r = each(work, os.root, names[i], arg);
 	}
 	pme_os_free_names(names, count);
-	return r == -ENOENT && os.root < 0 ? 0 : r;
+	return r;
 }
 
 static int add_owned(struct pme_work *work, int dir, const char *name, void *arg)
@@ -277,7 +286,7 @@ static int add_owned(struct pme_work *work, int dir, const char *name, void *arg
 	int r = fd < 0 ? fd : pme_os_fstat(fd, &st);
 
 	if (r < 0)
-		return r;
+		return fd == -ENOENT ? 0 : r; /* it was released meanwhile */
 	return pme_work_owned(
 		work, fd, (struct pme_range){0, pme_max((uint64_t)st.st_size, work->length)}, arg);
 }
@@ -297,13 +306,18 @@ static int look_kept(struct pme_work *work)
 	return 0;
 }
 
-/* A clone of the bad blocks alone: the files that had them have them all, still. */
+/*
+ * A clone of the bad blocks alone: nothing was switched before an act said so, whatever others have
+ * done to the files; and then not as long as those that had them have them all, still.
+ */
 int pme_work_look(struct pme_work *work)
 {
 	int r = look_kept(work);
 
 	work->switched = work->kept && work->how == PME_HOW_COMMIT;
-	for (size_t i = 0; r == 0 && work->kept && i < work->n_targets; i++) {
+	if (!work->kept || !work->may_have_switched)
+		return r;
+	for (size_t i = 0; r == 0 && i < work->n_targets; i++) {
 		_cleanup_(pme_range_list_done) struct pme_range_list runs = {0};
 		_cleanup_close_ int fd = pme_work_open_target(work, i, O_RDONLY);
 
@@ -355,17 +369,14 @@ int pme_work_park(struct pme_work *work)
 	return r < 0 ? pme_work_fail(work, r, "cannot park the bad blocks: %s", strerror(-r)) : 0;
 }
 
-static int check_one(struct pme_work *work, int dir, const char *name, void *arg)
+/* No bad block loses its last owner: somebody may have written in its place meanwhile. */
+static int park_lonely(struct pme_work *work, int dir, const char *name, void *arg)
 {
-	_cleanup_(pme_range_list_done) struct pme_range_list owned = {0}, rest = {0};
-	const struct pme_range_list *others = arg;
-	int r = add_owned(work, dir, name, &owned);
+	struct parking p = {.parked = *(struct pme_range_list *)arg};
+	int r = park_one(work, dir, name, &p);
 
-	for (size_t i = 0; r == 0 && i < owned.count; i++)
-		r = pme_range_list_subtract(owned.items[i], others, &rest);
-	if (r < 0)
-		return r;
-	return rest.count > 0 ? -EUCLEAN : 0;
+	*(struct pme_range_list *)arg = p.parked;
+	return r;
 }
 
 static int remove_one(struct pme_work *work, int dir, const char *name, void *arg)
@@ -404,7 +415,7 @@ int pme_work_clean(struct pme_work *work)
 	if (r == 0)
 		r = add_owned_by_targets(work, &others);
 	if (r == 0)
-		r = each_file(work, false, check_one, &others);
+		r = each_file(work, false, park_lonely, &others);
 	if (r == 0)
 		r = each_file(work, false, remove_one, NULL);
 	if (r == 0) {

@@ -183,6 +183,19 @@ static int aim_dense(struct pme_work *work, size_t i, struct source *source, str
 	return ret->from < 0 ? ret->from : 0;
 }
 
+/* With holes in between it was all of it.  What cannot be noted is compared with the rest. */
+static void note_given(struct pme_work *work, size_t i, const struct pme_remap *remap)
+{
+	struct pme_range_list *given = &work->targets[i].given;
+	struct pme_range run = {remap->from_offset, remap->length};
+
+	if (remap->written)
+		run = (struct pme_range){0, work->targets[i].length};
+	if (pme_range_list_add(given, run.start, run.length) < 0)
+		pme_range_list_done(given);
+	pme_range_list_normalize(given);
+}
+
 /* @left: the bytes that it still needs; afterwards as they were before this one. */
 static int commit_once(struct pme_work *work, size_t i, int to, struct source *source,
 		       uint64_t *left)
@@ -210,7 +223,11 @@ static int commit_once(struct pme_work *work, size_t i, int to, struct source *s
 		r = sample(work, i, to);
 	if (r == 0)
 		r = check_now(work, i, to, &runs);
-	return r < 0 ? r : pme_remap_commit(&remap, &fresh);
+	if (r == 0)
+		r = pme_remap_commit(&remap, &fresh);
+	if (r == 0)
+		note_given(work, i, &remap);
+	return r;
 }
 
 static bool is_past(const struct timespec *deadline)
@@ -315,6 +332,17 @@ static int lease_again(struct pme_work *work, size_t i)
 	return 0;
 }
 
+/* Until the lease was granted others could write it. */
+static int measure_again(struct pme_work *work, size_t i)
+{
+	struct stat st;
+	int r = pme_os_fstat(work->targets[i].fd, &st);
+
+	if (r == 0)
+		pme_work_measure(work, i, (uint64_t)st.st_size);
+	return r;
+}
+
 int pme_work_lease(struct pme_work *work, size_t i)
 {
 	const struct timespec pause = {.tv_nsec = 50000000};
@@ -343,6 +371,8 @@ int pme_work_lease(struct pme_work *work, size_t i)
 				     "only be repaired while nobody has",
 				     t->path, names && *names ? ": " : "", names ? names : "");
 	}
+	if (r == 0)
+		r = measure_again(work, i);
 	return r < 0 ? pme_work_fail(work, r, "%s: no write lease: %s", t->path, strerror(-r)) : 0;
 }
 
@@ -369,6 +399,7 @@ static int clone_piece(struct pme_work *work, size_t i, struct source *source,
 	if (r < 0)
 		return r;
 	work->switched = true;
+	note_given(work, i, &remap);
 	run->start += remap.length;
 	run->length -= remap.length;
 	return 0;

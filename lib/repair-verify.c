@@ -69,9 +69,14 @@ static int check_piece(struct pme_work *work, const struct pme_xfs_piece *piece,
 	if (piece->flags & FMR_OF_SPECIAL_OWNER)
 		return pme_work_fail(work, -EUCLEAN, "bad blocks belong to metadata now");
 	r = is_ours(work, piece->owner, ours);
-	return r == 0 ? pme_work_fail(work, -EBUSY, "inode %llu has the bad blocks, too",
-				      (unsigned long long)piece->owner)
-		      : (r < 0 ? r : 0);
+	if (r == 0 && !work->told_sharer) {
+		work->told_sharer = true;
+		pme_log_add(work->log, PME_WARNING, work->targets[0].path,
+			    "inode %llu has come to share the bad blocks since they were looked "
+			    "for: it has them still, and has to be repaired, too",
+			    (unsigned long long)piece->owner);
+	}
+	return r < 0 ? r : 0;
 }
 
 static int check_part(struct pme_work *work, struct pme_range device, struct inodes *ours)
@@ -119,6 +124,19 @@ static int read_parts(struct pme_work *work, size_t i, int fd, unsigned char *bu
 	return r;
 }
 
+/* What we gave it; others may have written the rest before that. */
+static bool given_is_right(const struct pme_work *work, const struct pme_work_target *t,
+			   const unsigned char *buf)
+{
+	for (size_t i = 0; i < t->given.count; i++) {
+		const struct pme_range *run = &t->given.items[i];
+
+		if (memcmp(buf + run->start, work->good + run->start, run->length) != 0)
+			return false;
+	}
+	return true;
+}
+
 /* The bytes, from the media: what was staged, unless somebody has written since. */
 static int check_bytes(struct pme_work *work, size_t i, int fd)
 {
@@ -132,7 +150,8 @@ static int check_bytes(struct pme_work *work, size_t i, int fd)
 		return pme_work_fail(work, r, "%s: cannot be read after the repair: %s", t->path,
 				     strerror(-r));
 	pme_work_digest(work, buf, digest);
-	if (strcmp(digest, work->digest) == 0)
+	if (strcmp(digest, work->digest) == 0 ||
+	    (t->given.count > 0 && work->good && given_is_right(work, t, buf)))
 		return 0;
 	r = pme_os_fstat(fd, &st);
 	if (r < 0)

@@ -18,6 +18,7 @@
 #include "vault.h"
 
 #define NEAR (1U << 20) /* bytes */
+#define PAGE 4096	 /* bytes that are written at once: remap.h */
 
 int pme_work_fail(struct pme_work *work, int r, const char *fmt, ...)
 {
@@ -65,6 +66,7 @@ void pme_work_done(struct pme_work *work)
 		struct pme_work_target *t = &work->targets[i];
 
 		pme_work_unlease(work, i);
+		pme_range_list_done(&t->given);
 		free(t->path);
 		free(t->caps);
 		free(t->starts);
@@ -76,6 +78,11 @@ void pme_work_done(struct pme_work *work)
 	pme_reach_close(&work->reach);
 	free(work->good);
 	free(work->error);
+}
+
+unsigned char *pme_work_buffer(const struct pme_work *work)
+{
+	return calloc(1, (work->length + PAGE - 1) / PAGE * PAGE);
 }
 
 /* ---- parts and targets ---- */

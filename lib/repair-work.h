@@ -33,7 +33,8 @@
 /* More bytes, or parts, at once are not repaired together: 64 MiB. */
 #define PME_WORK_MAX (64ULL << 20)
 #define PME_WORK_PARTS_MAX 1024
-#define PME_WORK_DIGEST 33 /* hex digits of XXH3-128, and NUL */
+#define PME_WORK_TARGETS_MAX 65536U /* files that share one block */
+#define PME_WORK_DIGEST 33	    /* hex digits of XXH3-128, and NUL */
 
 /* Whole blocks, one behind the other on the device and in each file. */
 struct pme_work_part {
@@ -42,10 +43,11 @@ struct pme_work_part {
 };
 
 struct pme_work_target {
-	struct pme_file file; /* devno, inode, generation: nothing else of it is set */
-	char *path;	      /* how messages call it */
-	uint64_t *starts;     /* byte of the file, of each part */
-	uint32_t mode;	      /* as it was; and what security.capability was, or NULL */
+	struct pme_file file;	     /* devno, inode, generation: nothing else of it is set */
+	char *path;		     /* how messages call it */
+	struct pme_range_list given; /* of the good bytes, by us: normalized */
+	uint64_t *starts;	     /* byte of the file, of each part */
+	uint32_t mode;		     /* as it was; and what security.capability was, or NULL */
 	char *caps;
 	size_t caps_len;
 	int64_t ctime;	 /* ns, as it was */
@@ -79,11 +81,13 @@ struct pme_work {
 	const struct pme_fs *fs;	    /* borrowed */
 	const struct pme_range_list *avoid; /* bad bytes of its device, or NULL; borrowed */
 	struct pme_reach reach;
-	int staging;   /* the vault's, locked: nobody else repairs this filesystem */
-	bool zero;     /* the good bytes are zeros: given up, not repaired */
-	int dir;       /* staging/ID, or -1 */
-	bool kept;     /* a file of ours has bad blocks, too */
-	bool switched; /* a target has good ones already: there is no way back */
+	int staging;		/* the vault's, locked: nobody else repairs this filesystem */
+	bool zero;		/* the good bytes are zeros: given up, not repaired */
+	int dir;		/* staging/ID, or -1 */
+	bool kept;		/* a file of ours has bad blocks, too */
+	bool switched;		/* a target has good ones already: there is no way back */
+	bool may_have_switched; /* of an earlier run: it had come to an act "switch" */
+	bool told_sharer;	/* that somebody else has bad blocks, too */
 	struct pme_work_before before;
 
 	unsigned char *good;	      /* @length bytes, zero behind the end of the file */
@@ -106,6 +110,8 @@ struct json_object *pme_work_about(const struct pme_work *work,
 /* And back, sets how, zero, parts, targets: 0, -EINVAL when it makes no sense, -ENOMEM. */
 int pme_work_about_parse(struct json_object *about, struct pme_work *ret);
 void pme_work_done(struct pme_work *work);
+/* Room for the good bytes, whole pages, zeros; or NULL. */
+unsigned char *pme_work_buffer(const struct pme_work *work);
 
 /* Enter its filesystem: 0, -EAGAIN (somebody else repairs it), -errno; sets error. */
 int pme_work_enter(struct pme_work *work, const struct pme_fs *fs, bool make);
@@ -162,7 +168,7 @@ int pme_work_spread(struct pme_work *work, size_t i, struct pme_range span);
 /* Which way does it go, after a crash?  Sets kept and switched. */
 int pme_work_look(struct pme_work *work);
 int pme_work_park(struct pme_work *work); /* what has them goes into the quarantine */
-/* The rest goes, when no bad block loses its last owner by that: -EUCLEAN. */
+/* The rest goes; what has a bad block that nobody else has any more is parked first. */
 int pme_work_clean(struct pme_work *work);
 
 /* repair-switch.c */

@@ -64,7 +64,7 @@ static struct json_object *unfinished(struct place *p)
 {
 	struct json_object *repairs;
 
-	assert_int_equal(pme_repair_unfinished(p->journal, &repairs), 0);
+	assert_int_equal(pme_repair_unfinished(p->journal, 0, &repairs), 0);
 	return repairs;
 }
 

@@ -25,7 +25,7 @@ static size_t unfinished(struct machine *m)
 	struct json_object *repairs = NULL;
 	size_t count;
 
-	assert_int_equal(pme_repair_unfinished(m->journal, &repairs), 0);
+	assert_int_equal(pme_repair_unfinished(m->journal, 0, &repairs), 0);
 	count = json_object_array_length(repairs);
 	json_object_put(repairs);
 	return count;
