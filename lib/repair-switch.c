@@ -427,12 +427,12 @@ static int clone_target(struct pme_work *work, size_t i)
 
 	if (t->fd < 0 || t->length == 0)
 		return 0; /* gone meanwhile */
-	r = sample(work, i, t->fd);
-	if (r == 0)
-		r = pme_work_runs(work, i, t->fd, &runs);
+	r = pme_work_runs(work, i, t->fd, &runs);
+	if (r == 0 && runs.count > 0)
+		r = sample(work, i, t->fd);
 	if (r == 0 && runs.count > 0)
 		r = clone_runs(work, i, &runs);
-	if (r == 0)
+	if (r == 0 && (runs.count > 0 || !work->prove)) /* of an earlier run's switch, too */
 		r = restore_attributes(work, i, t->fd);
 	return r < 0 ? pme_work_fail(work, r, "%s: %s", t->path,
 				     r == -EAGAIN ? "others want it: try again" : strerror(-r))
