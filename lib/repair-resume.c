@@ -249,9 +249,9 @@ static int look_again(struct resume *resume, struct json_object **ret)
 		return 0;
 	resume->repair = pme_json_at(*ret, 0);
 	r = read_acts(resume);
-	return r == -EINVAL ? pme_work_fail(work, -EUCLEAN,
-					    "what the journal says of it makes no sense")
-			    : r;
+	return r == -EINVAL
+		       ? pme_work_fail(work, -EUCLEAN, "what the journal says of it makes no sense")
+		       : r;
 }
 
 static int resume_one(const struct pme_topo *topo, struct resume *resume, struct pme_fs *fs)
