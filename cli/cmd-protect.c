@@ -70,6 +70,7 @@ static struct json_object *sync_json(const struct pme_sync_run *run)
 	pme_json_number(object, "by_digest", run->by_digest);
 	pme_json_number(object, "without_proof", run->unsettled);
 	pme_json_number(object, "removed", run->removed);
+	pme_json_number(object, "unseen", run->unseen);
 	pme_json_number(object, "bytes_read", run->bytes_read);
 	pme_json_number(object, "bytes_written", run->bytes_written);
 	pme_json_number(object, "unreadable_blocks", run->unreadable);

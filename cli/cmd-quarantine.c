@@ -43,6 +43,24 @@ static int exit_status(const struct pme_quarantines *quarantines)
 	return status;
 }
 
+/* What is there still, and nobody knows whether it is bad. */
+static void note_unknown(struct cli *cli, const struct pme_quarantine *quarantine)
+{
+	size_t count = 0;
+
+	for (size_t f = 0; f < quarantine->count; f++) {
+		const struct pme_parked *file = &quarantine->files[f];
+
+		count += file->chosen && file->state == PME_PARKED_UNKNOWN &&
+			 file->outcome != pme_released;
+	}
+	if (count > 0)
+		pme_log_incomplete(&cli->log, pme_fs_subject(&quarantine->fs),
+				   "of %zu of its files in quarantine it is not known whether they "
+				   "are still bad",
+				   count);
+}
+
 /* Whose they were is good to know, and no more: the list stands without. */
 static void ask_sources(struct cli *cli, struct pme_quarantines *quarantines)
 {
@@ -76,6 +94,8 @@ static int run_load(struct cli *cli, bool release, struct json_object *doc)
 		pme_json_text(doc, "action", release ? "release" : "list");
 		pme_quarantines_json(&quarantines, doc);
 		cli->exit_status = exit_status(&quarantines);
+		for (size_t i = 0; i < quarantines.count; i++)
+			note_unknown(cli, quarantines.items[i]);
 	} else {
 		empty_quarantine(doc);
 	}
@@ -183,6 +203,8 @@ static void file_text(const struct cli *cli, struct json_object *file)
 		printf("\n");
 	}
 	each_text(cli, sources, "pieces of files", source_text);
+	if (pme_json_count(sources) > 0 && !pme_json_get_bool(file, "sources_complete"))
+		printf("        and others: the journal makes no sense of them, or has too many\n");
 	each_text(cli, pieces, "pieces of the device", piece_text);
 	release_text(pme_json_get(file, "release"));
 }

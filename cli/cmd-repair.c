@@ -8,6 +8,7 @@
 #include "conf.h"
 #include "history.h"
 #include "options.h"
+#include "repair-args.h"
 #include "repair-auto.h"
 #include "repair-journal.h"
 #include "repair.h"
@@ -23,6 +24,11 @@ static int take_args(struct cli *cli, struct pme_repair_args *ret)
 					   "nobody is there to accept or to give up anything: not "
 					   "with --from, --accept-unproven, --give-up, --in-place, "
 					   "--resume");
+	if (cli->resume && !cli->apply &&
+	    (cli->n_args > 0 || cli->n_ranges > 0 || cli->from || cli->give_up || cli->in_place))
+		return options_usage_error(cli, "--resume",
+					   "it takes up all that earlier runs have left: what to "
+					   "repair besides is named only with --apply");
 	*ret = (struct pme_repair_args){
 		.targets = cli->args,
 		.n_targets = cli->n_args,
@@ -33,7 +39,7 @@ static int take_args(struct cli *cli, struct pme_repair_args *ret)
 		.give_up_zero = cli->give_up != NULL,
 		.in_place = cli->in_place,
 	};
-	return 0;
+	return pme_repair_args_check(cli->os, ret, &cli->log);
 }
 
 /* What earlier runs left comes first: a state that is not known stops everything else. */
@@ -84,6 +90,8 @@ static int plan_and_apply(struct cli *cli, const struct pme_repair_args *args,
 	struct pme_repair_plan plan = {0};
 	int r = pme_repair_plan(cli->os, args, &cli->log, &plan);
 
+	if (r == 0)
+		pme_repair_args_note_short(args, &plan, &cli->log);
 	if (r == 0 && cli->automatic)
 		r = keep_automatic(cli, &plan);
 	if (r == 0 && cli->apply)

@@ -82,6 +82,7 @@ static void sync_text(struct json_object *sync)
 	count_text(sync, "by_digest", "of them without checkpoint");
 	count_text(sync, "without_proof", "without proof: open for writing");
 	count_text(sync, "removed", "gone, and forgotten");
+	count_text(sync, "unseen", "not met, not known to be gone: their copies stay for now");
 	printf("\n");
 	label("copied:");
 	text_bytes(number(sync, "bytes_written"));

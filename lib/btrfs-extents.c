@@ -143,6 +143,7 @@ static int read_item(const struct pme_btrfs_view *view, const struct pme_btrfs_i
 		return r;
 	*ret = (struct pme_btrfs_found){
 		.range = {item->key.objectid, length},
+		.generation = extent.generation,
 		.is_tree = extent.is_tree,
 		.level = extent.level,
 	};

@@ -12,6 +12,7 @@
 
 struct pme_btrfs_found {
 	struct pme_range range; /* logical: the whole extent */
+	uint64_t generation;	/* the transaction that made it */
 	bool is_tree;
 	uint8_t level;
 	/* of a tree block: the trees that it belongs to, sorted; n_trees may be more than are named

@@ -16,6 +16,7 @@
 #define NAME_MAX_LEN 255  /* BTRFS_NAME_LEN */
 
 /* struct btrfs_extent_item, btrfs_tree_block_info */
+#define EXTENT_GENERATION 8
 #define EXTENT_FLAGS 16
 #define EXTENT_END 24
 #define BLOCK_INFO_LEVEL 17
@@ -48,6 +49,11 @@
 #define DEV_TOTAL 8
 #define DEV_UUID 66
 
+/* struct btrfs_header */
+#define HEAD_START 48
+#define HEAD_GENERATION 80
+#define HEAD_END 101
+
 /* struct btrfs_data_container */
 #define CONTAINER_MISSING 4
 #define CONTAINER_COUNT 8
@@ -63,6 +69,7 @@ int pme_btrfs_extent_parse(uint8_t type, uint64_t key_offset, const void *data, 
 
 	if (len < EXTENT_END)
 		return -EINVAL;
+	extent.generation = pme_le64_at(p + EXTENT_GENERATION);
 	extent.is_tree = pme_le64_at(p + EXTENT_FLAGS) & FLAG_TREE_BLOCK;
 	if (type == BTRFS_METADATA_ITEM_KEY) {
 		if (!extent.is_tree || key_offset >= LEVEL_MAX)
@@ -236,6 +243,17 @@ int pme_btrfs_super_parse(const void *data, size_t len, struct pme_btrfs_super *
 	ret->devid = pme_le64_at(p + SUPER_DEV);
 	ret->total_bytes = pme_le64_at(p + SUPER_DEV + DEV_TOTAL);
 	memcpy(ret->dev_uuid, p + SUPER_DEV + DEV_UUID, sizeof(ret->dev_uuid));
+	return 0;
+}
+
+int pme_btrfs_head_parse(const void *data, size_t len, struct pme_btrfs_head *ret)
+{
+	const unsigned char *p = data;
+
+	if (len < HEAD_END)
+		return -EINVAL;
+	ret->start = pme_le64_at(p + HEAD_START);
+	ret->generation = pme_le64_at(p + HEAD_GENERATION);
 	return 0;
 }
 

@@ -19,6 +19,7 @@
 
 /* An item of the extent tree (EXTENT_ITEM, METADATA_ITEM): the head of it. */
 struct pme_btrfs_extent {
+	uint64_t generation; /* the transaction that made it */
 	bool is_tree;
 	bool has_level;
 	uint8_t level;	/* of a tree block */
@@ -84,6 +85,14 @@ struct pme_btrfs_super {
 	unsigned char dev_uuid[PME_BTRFS_UUID_SIZE];
 };
 int pme_btrfs_super_parse(const void *data, size_t len, struct pme_btrfs_super *ret);
+
+/* The head of a tree block of @len bytes, without its checksum (in front of it). */
+struct pme_btrfs_head {
+	uint64_t start; /* logical */
+	uint64_t generation;
+};
+#define PME_BTRFS_SUM_AREA 32U /* bytes for the checksum; it is that of all others */
+int pme_btrfs_head_parse(const void *data, size_t len, struct pme_btrfs_head *ret);
 
 /* Byte of a device where copy @i (0, 1, 2) of its superblock stands. */
 uint64_t pme_btrfs_super_at(unsigned int i);

@@ -3,12 +3,15 @@
  * Pieces -> owners; see btrfs-owners.h.
  *
  * The surprise: one byte of a compressed extent takes more of the file with it than a claim is
- * long.  Such a claim has no place in the file; its detail has the bytes of the file.
+ * long.  Such a claim has no place in the file; its detail has the bytes of the file.  And files of
+ * a deleted subvolume can be open, and used, until the kernel cleans it: nobody tells which.
  */
 #include "btrfs-owners.h"
 
 #include <inttypes.h>
 #include <string.h>
+
+#include "btrfs-stale.h"
 
 struct making {
 	const struct pme_btrfs_view *view;
@@ -107,10 +110,6 @@ static char *describe(const struct making *making, const struct pme_btrfs_piece 
 		return describe_block(&piece->block);
 	case PME_BTRFS_UNSHOWN:
 		return strdup("part of an extent that no file shows: kept for other parts of it");
-	case PME_BTRFS_DELETED:
-		return pme_printf("of the deleted subvolume with ID %" PRIu64
-				  ", which is being cleaned",
-				  piece->root);
 	case PME_BTRFS_CACHE:
 		return pme_printf("free space cache (inode %" PRIu64 " of the root tree)",
 				  piece->inode);
@@ -121,10 +120,22 @@ static char *describe(const struct making *making, const struct pme_btrfs_piece 
 				  " of the file cannot be read without these",
 				  pme_btrfs_coding_name(piece->compression), piece->file_start,
 				  piece->file_start + piece->whole - 1);
+	case PME_BTRFS_DELETED:
 	case PME_BTRFS_MYSTERY:
 		return NULL;
 	}
 	return NULL;
+}
+
+/* Why nobody knows: only for pieces of kind unknown. */
+static char *explain(const struct pme_btrfs_piece *piece)
+{
+	if (piece->what == PME_BTRFS_DELETED)
+		return pme_printf("of the deleted subvolume with ID %" PRIu64
+				  ", which the kernel has not cleaned yet: a process may have its "
+				  "files open",
+				  piece->root);
+	return strdup(piece->why);
 }
 
 static enum pme_owner_kind kind_of(const struct pme_btrfs_piece *piece)
@@ -133,7 +144,6 @@ static enum pme_owner_kind kind_of(const struct pme_btrfs_piece *piece)
 	case PME_BTRFS_BEHIND:
 	case PME_BTRFS_RESERVED:
 	case PME_BTRFS_UNSHOWN:
-	case PME_BTRFS_DELETED:
 		return PME_OWNER_UNUSED;
 	case PME_BTRFS_SUPER:
 	case PME_BTRFS_TREE:
@@ -146,6 +156,7 @@ static enum pme_owner_kind kind_of(const struct pme_btrfs_piece *piece)
 		return PME_OWNER_RAID_PARITY;
 	case PME_BTRFS_DATA:
 		return piece->prealloc ? PME_OWNER_UNWRITTEN : PME_OWNER_FILE_DATA;
+	case PME_BTRFS_DELETED:
 	case PME_BTRFS_MYSTERY:
 		return PME_OWNER_UNKNOWN;
 	}
@@ -168,15 +179,58 @@ static struct pme_copies *chunk_copies(const struct making *making,
 		return NULL;
 	copies->count = 0;
 	for (uint32_t i = first; i < first + count; i++) {
-		const struct pme_dev *dev =
-			pme_btrfs_view_dev(making->view, chunk->stripes[i].devid);
+		const struct pme_btrfs_member *member =
+			pme_btrfs_view_member(making->view, chunk->stripes[i].devid);
+		uint64_t length = piece->range.length;
 
-		if (i == piece->stripe || !dev)
+		if (i == piece->stripe || !member || !member->dev ||
+		    (need == 1 &&
+		     pme_btrfs_stale_is(member, chunk->stripes[i].start + at, &length)))
 			continue;
 		copies->places[copies->count++] =
-			(struct pme_place){dev, chunk->stripes[i].start + at};
+			(struct pme_place){member->dev, chunk->stripes[i].start + at};
 	}
 	return copies;
+}
+
+/*
+ * How many bytes of @piece, from its start on, have the same good copies; sets *@ret_stale to the
+ * first device with a stale one, or NULL.
+ */
+static uint64_t alike(const struct making *making, const struct pme_btrfs_piece *piece,
+		      const struct pme_dev **ret_stale)
+{
+	uint64_t length = piece->range.length, at;
+	const struct pme_btrfs_chunk *chunk;
+	uint32_t first, count;
+
+	*ret_stale = NULL;
+	if (piece->what != PME_BTRFS_DATA && piece->what != PME_BTRFS_TREE)
+		return length;
+	chunk = &making->state->chunks.items[piece->chunk];
+	at = piece->range.start - chunk->stripes[piece->stripe].start;
+	if (pme_btrfs_chunk_others(chunk, piece->stripe, &first, &count) != 1)
+		return length;
+	for (uint32_t i = first; i < first + count; i++) {
+		const struct pme_btrfs_member *member =
+			pme_btrfs_view_member(making->view, chunk->stripes[i].devid);
+
+		if (i != piece->stripe && member && member->dev &&
+		    pme_btrfs_stale_is(member, chunk->stripes[i].start + at, &length) &&
+		    !*ret_stale)
+			*ret_stale = member->dev;
+	}
+	return length;
+}
+
+/* Say that a copy is there that cannot be used. */
+static int tell_stale(const struct pme_dev *stale, struct pme_fs_owner *owner)
+{
+	_cleanup_free_ char *before = owner->detail;
+
+	owner->detail = pme_printf("%s (whose copy on %s is stale, damaged or unreadable)",
+				   before ? before : "bytes", stale->name);
+	return owner->detail ? 0 : -ENOMEM;
 }
 
 /* Copies of the superblock on the same device: those of others say other things. */
@@ -225,20 +279,21 @@ static int add_copies(const struct making *making, const struct pme_btrfs_piece 
 	return 0;
 }
 
-static int make_owner(const struct making *making, const struct pme_btrfs_piece *piece)
+static int make_owner(const struct making *making, const struct pme_btrfs_piece *piece,
+		      const struct pme_dev *stale)
 {
-	struct pme_fs_owner *owner =
-		pme_fs_result_add(making->result, piece->range, kind_of(piece));
+	enum pme_owner_kind kind = kind_of(piece);
+	struct pme_fs_owner *owner = pme_fs_result_add(making->result, piece->range, kind);
 	bool failed = !owner;
 
 	if (failed)
 		return -ENOMEM;
-	owner->detail = describe(making, piece);
-	failed = !owner->detail && (piece->what != PME_BTRFS_DATA || piece->encoded) &&
-		 piece->what != PME_BTRFS_MYSTERY;
-	if (piece->what == PME_BTRFS_MYSTERY) {
-		owner->reason = strdup(piece->why);
-		failed |= !owner->reason;
+	if (kind == PME_OWNER_UNKNOWN) {
+		owner->reason = explain(piece);
+		failed = !owner->reason;
+	} else {
+		owner->detail = describe(making, piece);
+		failed = !owner->detail && (piece->what != PME_BTRFS_DATA || piece->encoded);
 	}
 	if (piece->what == PME_BTRFS_DATA) {
 		owner->file = making->result->files[pme_btrfs_state_file(making->state, piece->root,
@@ -247,7 +302,31 @@ static int make_owner(const struct making *making, const struct pme_btrfs_piece 
 		owner->file_start = piece->file_start;
 		owner->shared = piece->shared;
 	}
-	return failed ? -ENOMEM : add_copies(making, piece, owner);
+	if (failed || (stale && tell_stale(stale, owner) < 0))
+		return -ENOMEM;
+	return add_copies(making, piece, owner);
+}
+
+/* An owner for each part of @piece whose copies are all alike. */
+static int make_owners(const struct making *making, const struct pme_btrfs_piece *piece)
+{
+	struct pme_btrfs_piece part = *piece;
+	uint64_t left = piece->range.length;
+	int r = 0;
+
+	while (r == 0 && left > 0) {
+		const struct pme_dev *stale;
+
+		part.range.length = left;
+		part.range.length = alike(making, &part, &stale);
+		r = make_owner(making, &part, stale);
+		left -= part.range.length;
+		part.range.start += part.range.length;
+		part.logical += part.range.length;
+		if (!part.encoded)
+			part.file_start += part.range.length;
+	}
+	return r;
 }
 
 /* An error stopped it: the trees in memory were not written, those on the disk are older. */
@@ -276,7 +355,7 @@ int pme_btrfs_owners_make(const struct pme_btrfs_view *view, const struct pme_fs
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < state->n_pieces; i++)
-		r = make_owner(&making, &state->pieces[i]);
+		r = make_owners(&making, &state->pieces[i]);
 	if (r == 0 && view->stopped)
 		r = doubt_all(ret);
 	pme_fs_result_sort(ret);

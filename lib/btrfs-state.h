@@ -18,7 +18,7 @@ enum pme_btrfs_what {
 	PME_BTRFS_TREE,	   /* a tree block */
 	PME_BTRFS_DATA,	   /* of a file */
 	PME_BTRFS_UNSHOWN, /* of an extent of files that show other parts of it only */
-	PME_BTRFS_DELETED, /* of deleted subvolumes only */
+	PME_BTRFS_DELETED, /* of deleted subvolumes only: nobody tells who has their files open */
 	PME_BTRFS_CACHE,   /* the old free space cache: an inode of the root tree */
 	PME_BTRFS_MYSTERY, /* see why */
 };

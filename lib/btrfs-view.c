@@ -240,8 +240,11 @@ int pme_btrfs_view_open(const struct pme_topo *topo, const struct pme_fs *fs,
 void pme_btrfs_view_done(struct pme_btrfs_view *view)
 {
 	pme_close_fd(&view->fd);
+	for (size_t i = 0; i < view->n_members; i++)
+		pme_range_list_done(&view->members[i].stale);
 	free(view->members);
 	view->members = NULL;
+	view->n_members = 0;
 }
 
 int pme_btrfs_view_sync(struct pme_btrfs_view *view)
@@ -252,15 +255,24 @@ int pme_btrfs_view_sync(struct pme_btrfs_view *view)
 	if (r == 0)
 		r = pme_os_ioctl(view->fd, BTRFS_IOC_WAIT_SYNC, &transid);
 	view->stopped = r == -EROFS;
+	view->committed = r == 0 ? transid : 0;
 	return r == -EROFS ? 0 : r;
+}
+
+const struct pme_btrfs_member *pme_btrfs_view_member(const struct pme_btrfs_view *view,
+						     uint64_t devid)
+{
+	for (size_t i = 0; i < view->n_members; i++)
+		if (view->members[i].devid == devid)
+			return &view->members[i];
+	return NULL;
 }
 
 const struct pme_dev *pme_btrfs_view_dev(const struct pme_btrfs_view *view, uint64_t devid)
 {
-	for (size_t i = 0; i < view->n_members; i++)
-		if (view->members[i].devid == devid)
-			return view->members[i].dev;
-	return NULL;
+	const struct pme_btrfs_member *member = pme_btrfs_view_member(view, devid);
+
+	return member ? member->dev : NULL;
 }
 
 int pme_btrfs_view_chunks(const struct pme_btrfs_view *view, struct pme_btrfs_chunks *ret)

@@ -12,14 +12,16 @@ struct pme_btrfs_member {
 	uint64_t devid;
 	const struct pme_dev *dev; /* NULL: missing, or nobody knows which it is */
 	uint64_t total_bytes;
+	struct pme_range_list stale; /* normalized: see btrfs-stale.h */
 };
 
 struct pme_btrfs_view {
 	int fd; /* -1: not open */
 	uint32_t node_size, block_size;
-	bool stopped;	/* an error made it read-only: what it says is not on the disk */
-	uint64_t devid; /* of the device asked about */
-	uint64_t size;	/* of that device, as btrfs uses it */
+	bool stopped;	    /* an error made it read-only: what it says is not on the disk */
+	uint64_t committed; /* the last transaction that is known to be on the disk */
+	uint64_t devid;	    /* of the device asked about */
+	uint64_t size;	    /* of that device, as btrfs uses it */
 	struct pme_btrfs_member *members;
 	size_t n_members, alloc_members;
 };
@@ -39,7 +41,9 @@ int pme_btrfs_view_sync(struct pme_btrfs_view *view);
 /* Is @text (or NULL) how these 16 bytes are written? */
 bool pme_btrfs_uuid_is(const unsigned char *uuid, const char *text);
 
-/* The device with @devid, or NULL. */
+/* The member with @devid, or NULL; its device, or NULL. */
+const struct pme_btrfs_member *pme_btrfs_view_member(const struct pme_btrfs_view *view,
+						     uint64_t devid);
 const struct pme_dev *pme_btrfs_view_dev(const struct pme_btrfs_view *view, uint64_t devid);
 
 int pme_btrfs_view_chunks(const struct pme_btrfs_view *view, struct pme_btrfs_chunks *ret);

@@ -55,9 +55,10 @@ enum pme_verdict pme_verdict_of(enum pme_owner_kind kind, enum pme_certainty cer
 /* A process that has a file open or mapped. */
 struct pme_holder {
 	pid_t pid;
-	char *command;	 /* /proc/PID/comm */
-	char *unit;	 /* systemd unit, or NULL */
-	char *container; /* identifier of its container, or NULL */
+	pid_t fd_thread, map_thread; /* in whose folder of /proc fd and map_entry are */
+	char *command;		     /* /proc/PID/comm */
+	char *unit;		     /* systemd unit, or NULL */
+	char *container;	     /* identifier of its container, or NULL */
 	bool open, mapped, map_sync;
 	bool writes; /* of a device: a descriptor of it is open for writing */
 	struct pme_range_list mapped_ranges; /* bytes of the file, normalized */

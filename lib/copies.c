@@ -294,12 +294,15 @@ int pme_missing_of(struct pme_stack *stack, const struct pme_dev *dev, struct pm
 {
 	const struct pme_range_list *bad = pme_stack_bad(stack, dev);
 	_cleanup_(pme_range_list_done) struct pme_range_list rest = {0};
+	size_t first = bad ? pme_range_list_first(bad, range.start) : 0;
 	struct pme_range part;
 	int r = 0;
 
-	for (size_t i = 0; bad && r == 0 && i < bad->count; i++)
-		if (pme_range_intersect(range, bad->items[i], &part))
-			r = pme_range_list_add(&ret->bad, part.start, part.length);
+	for (size_t i = first; bad && r == 0 && i < bad->count; i++) {
+		if (!pme_range_intersect(range, bad->items[i], &part))
+			break;
+		r = pme_range_list_add(&ret->bad, part.start, part.length);
+	}
 	if (r < 0 || pme_dev_is_bottom(dev))
 		return r;
 	r = pme_range_list_subtract(range, &ret->bad, &rest);

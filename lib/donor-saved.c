@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "event.h"
 #include "saved-place.h"
 #include "vault.h"
 
@@ -84,13 +85,15 @@ static int is_whole(const struct pme_saved *saved, const struct pme_want *want, 
 	return *ret_why ? 0 : -ENOMEM;
 }
 
-/* "generation 3 of /backup/a: …" is appended. */
+/* "generation 3 in /backup/a (of 2026-11-21T09:00:00.000000Z): …" is appended. */
 static int say(char **all, const struct pme_saved *saved, const char *why)
 {
-	_cleanup_free_ char *before = pme_take_ptr(*all);
+	_cleanup_free_ char *before = pme_take_ptr(*all), *time = pme_time_text(saved->taken);
 
-	*all = pme_printf("%s%sgeneration %llu in %s: %s", before ? before : "", before ? ", " : "",
-			  (unsigned long long)saved->generation, saved->replica, why);
+	*all = !time ? NULL
+		     : pme_printf("%s%sgeneration %llu in %s (of %s): %s", before ? before : "",
+				  before ? ", " : "", (unsigned long long)saved->generation,
+				  saved->replica, time, why);
 	return *all ? 0 : -ENOMEM;
 }
 

@@ -11,6 +11,7 @@
 
 #include "btrfs-names.h"
 #include "btrfs-owners.h"
+#include "btrfs-stale.h"
 
 #define ATTEMPTS 3
 
@@ -71,6 +72,8 @@ static int attempt(struct pass *pass, bool is_last, struct pme_fs_result *ret)
 		r = pme_btrfs_files_make(&before, pass->fs->mounts[0]->shown, ret);
 	if (r == 0)
 		r = name_files(pass, &before, ret);
+	if (r == 0)
+		r = pme_btrfs_stale_find(pass->topo, &pass->view, &before, pass->log->progress);
 	if (r == 0)
 		r = pme_btrfs_state_take(&pass->view, pass->ranges, NULL, &after);
 	if (r < 0)

@@ -11,6 +11,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "holders-threads.h"
+
 struct search {
 	const struct pme_topo *topo;
 	const struct pme_spaces *spaces;
@@ -23,7 +25,9 @@ struct search {
 struct process {
 	struct search *search;
 	const char *pid;
+	const char *where; /* its folder of /proc, or that of a thread */
 	bool denied;
+	bool has_maps;		       /* they were seen */
 	bool shared;		       /* a shared mapping of something wanted */
 	bool mapped;		       /* that is what is looked at now */
 	uint64_t unknown;	       /* the last mount that is in none of its tables */
@@ -203,7 +207,7 @@ static int look_at_unknown(struct process *process, const char *path, uint64_t i
 
 	if (r <= 0)
 		return r < 0 ? note_error(process, r) : 0;
-	r = id == process->unknown ? 0 : pme_spaces_ask(search->topo, process->pid, id, &mount);
+	r = id == process->unknown ? 0 : pme_spaces_ask(search->topo, process->where, id, &mount);
 	if (r < 0)
 		return note_error(process, r);
 	if (r == 0) {
@@ -219,12 +223,12 @@ static int look_at_unknown(struct process *process, const char *path, uint64_t i
 static int look_at_fd(struct process *process, const char *fd)
 {
 	struct search *search = process->search;
-	_cleanup_free_ char *path = pme_printf("proc/%s/fd/%s", process->pid, fd);
+	_cleanup_free_ char *path = pme_printf("proc/%s/fd/%s", process->where, fd);
 	const struct pme_space_mount *mount;
 	_cleanup_free_ char *text = NULL;
 	uint64_t id, inode;
 	size_t len;
-	int r = pme_os_read_attr(search->topo->os, &text, &len, "proc/%s/fdinfo/%s", process->pid,
+	int r = pme_os_read_attr(search->topo->os, &text, &len, "proc/%s/fdinfo/%s", process->where,
 				 fd);
 
 	if (r == 0)
@@ -238,7 +242,7 @@ static int look_at_fd(struct process *process, const char *fd)
 
 static int look_at_fds(struct process *process)
 {
-	_cleanup_free_ char *path = pme_printf("proc/%s/fdinfo", process->pid);
+	_cleanup_free_ char *path = pme_printf("proc/%s/fdinfo", process->where);
 	char **names = NULL;
 	size_t count = 0;
 	int r = path ? pme_os_list(process->search->topo->os, path, &names, &count) : -ENOMEM;
@@ -248,7 +252,6 @@ static int look_at_fds(struct process *process)
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = look_at_fd(process, names[i]);
 	pme_os_free_names(names, count);
-	settle(process);
 	return r;
 }
 
@@ -280,7 +283,7 @@ static int on_map(struct process *process, const char *line, size_t len)
 	}
 	if (!search->devices || !map.shared || !is_memory_device(search, map.devno))
 		return 0;
-	path = pme_printf("proc/%s/map_files/%" PRIx64 "-%" PRIx64, process->pid, map.start,
+	path = pme_printf("proc/%s/map_files/%" PRIx64 "-%" PRIx64, process->where, map.start,
 			  map.end);
 	return path ? look_at_node(process, path) : -ENOMEM;
 }
@@ -306,11 +309,12 @@ static int look_at_maps(struct process *process, const char *name,
 	_cleanup_free_ char *text = NULL;
 	const char *pos, *end;
 	size_t len;
-	int r = pme_os_read_attr(process->search->topo->os, &text, &len, "proc/%s/%s", process->pid,
-				 name);
+	int r = pme_os_read_attr(process->search->topo->os, &text, &len, "proc/%s/%s",
+				 process->where, name);
 
 	if (r < 0)
 		return note_error(process, r);
+	process->has_maps |= len > 0;
 	for (pos = text, end = text + len; r == 0 && pos < end;) {
 		const char *newline = memchr(pos, '\n', (size_t)(end - pos));
 		const char *line_end = newline ? newline : end;
@@ -321,17 +325,52 @@ static int look_at_maps(struct process *process, const char *name,
 	return r;
 }
 
+/* Those of the process, and of its threads that do not share them: the names of these. */
+static int look_at_all_fds(struct process *process, char ***ret_threads, size_t *ret_count)
+{
+	const struct pme_os *os = process->search->topo->os;
+	int r = look_at_fds(process);
+
+	if (r == 0 && !process->denied) {
+		r = pme_threads_apart(os, process->pid, ret_threads, ret_count);
+		r = r < 0 ? note_error(process, r) : 0;
+	}
+	for (size_t i = 0; r == 0 && i < *ret_count; i++) {
+		process->where = (*ret_threads)[i];
+		r = look_at_fds(process);
+	}
+	settle(process);
+	return r;
+}
+
+/* All threads have the same memory; but one that has ended, as the first may have, shows none. */
+static int look_at_all_maps(struct process *process, char *const *threads, size_t n_threads)
+{
+	int r;
+
+	process->where = process->pid;
+	process->mapped = true;
+	r = look_at_maps(process, "maps", on_map);
+	for (size_t i = 0; r == 0 && !process->has_maps && i < n_threads; i++) {
+		process->where = threads[i];
+		r = look_at_maps(process, "maps", on_map);
+	}
+	settle(process);
+	if (r == 0 && process->shared)
+		r = look_at_maps(process, "smaps", on_smap);
+	return r;
+}
+
 static int look_at_process(struct search *search, const char *pid)
 {
-	struct process process = {.search = search, .pid = pid};
-	int r = look_at_fds(&process);
+	struct process process = {.search = search, .pid = pid, .where = pid};
+	char **threads = NULL;
+	size_t n_threads = 0;
+	int r = look_at_all_fds(&process, &threads, &n_threads);
 
-	process.mapped = true;
 	if (r == 0)
-		r = look_at_maps(&process, "maps", on_map);
-	settle(&process);
-	if (r == 0 && process.shared)
-		r = look_at_maps(&process, "smaps", on_smap);
+		r = look_at_all_maps(&process, threads, n_threads);
+	pme_os_free_names(threads, n_threads);
 	search->n_denied += process.denied;
 	search->n_processes++;
 	return r;

@@ -75,12 +75,15 @@ static void hold_open(struct pme_holder *holder, const struct pme_seen *seen)
 {
 	holder->open = true;
 	holder->writes |= seen->writes;
-	if (holder->fd < 0)
-		holder->fd = seen->fd;
+	if (holder->fd >= 0)
+		return;
+	holder->fd = seen->fd;
+	holder->fd_thread = seen->thread;
 }
 
-static int hold_mapped(struct pme_holder *holder, const struct pme_map_line *map)
+static int hold_mapped(struct pme_holder *holder, const struct pme_seen *seen)
 {
+	const struct pme_map_line *map = &seen->map;
 	int r;
 
 	holder->mapped = true;
@@ -88,6 +91,7 @@ static int hold_mapped(struct pme_holder *holder, const struct pme_map_line *map
 		holder->map_entry = pme_printf("%" PRIx64 "-%" PRIx64, map->start, map->end);
 		if (!holder->map_entry)
 			return -ENOMEM;
+		holder->map_thread = seen->thread;
 	}
 	r = pme_range_list_add(&holder->mapped_ranges, map->offset, map->end - map->start);
 	return r == -EINVAL ? 0 : r;
@@ -108,7 +112,7 @@ int pme_process_hold(const struct pme_os *os, struct pme_process *process)
 		if (seen->how == PME_SEEN_OPEN)
 			hold_open(holder, seen);
 		else if (seen->how == PME_SEEN_MAPPED)
-			r = hold_mapped(holder, &seen->map);
+			r = hold_mapped(holder, seen);
 	}
 	return r;
 }

@@ -21,6 +21,7 @@ enum pme_seen_how {
 struct pme_seen {
 	struct pme_file *file; /* borrowed */
 	enum pme_seen_how how;
+	pid_t thread; /* in whose folder of /proc: the process, or a thread of it */
 	int fd;
 	bool writes;		 /* a descriptor of a device */
 	bool map_sync;		 /* what is seen again */

@@ -15,6 +15,7 @@
 
 #include "crew.h"
 #include "holders-seen.h"
+#include "holders-threads.h"
 
 struct search {
 	const struct pme_os *os;
@@ -30,7 +31,9 @@ struct search {
 struct look {
 	const struct search *search;
 	struct pme_process *process;
-	bool has_shared; /* a shared mapping of a wanted file */
+	const char *where; /* its folder of /proc, or that of a thread */
+	bool has_maps;	   /* they were seen */
+	bool has_shared;   /* a shared mapping of a wanted file */
 	/* the last file that was asked about in map_files: mappings of one lie together */
 	dev_t last_devno;
 	uint64_t last_inode;
@@ -75,13 +78,22 @@ static struct pme_file *find_by_stat(const struct search *search, const struct s
 	return find_file(search, st->st_dev, st->st_ino);
 }
 
+static int see(struct look *look, struct pme_seen *seen)
+{
+	uint64_t number;
+	int r = pme_parse_u64(look->where, strlen(look->where), &number);
+
+	seen->thread = (pid_t)number;
+	return r < 0 ? r : pme_process_see(look->process, seen);
+}
+
 /* A device that is only read is in nobody's use: may the descriptor write?  0 or -ENOMEM. */
 static int look_at_flags(struct look *look, const char *fd, bool *ret)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t len;
-	int r = pme_os_read_attr(look->search->os, &text, &len, "proc/%s/fdinfo/%s",
-				 look->process->pid, fd);
+	int r = pme_os_read_attr(look->search->os, &text, &len, "proc/%s/fdinfo/%s", look->where,
+				 fd);
 
 	if (r == 0)
 		r = pme_fdinfo_parse(text, len);
@@ -106,12 +118,12 @@ static int look_at_fd(struct look *look, int dir, const char *name)
 	seen.fd = (int)fd;
 	if (seen.file->rdev)
 		r = look_at_flags(look, name, &seen.writes);
-	return r < 0 ? r : pme_process_see(look->process, &seen);
+	return r < 0 ? r : see(look, &seen);
 }
 
 static int look_at_fds(struct look *look)
 {
-	_cleanup_free_ char *path = pme_printf("proc/%s/fd", look->process->pid);
+	_cleanup_free_ char *path = pme_printf("proc/%s/fd", look->where);
 	_cleanup_close_ int dir = -1;
 	struct pme_os here = {.root = -1};
 	char **names = NULL;
@@ -170,7 +182,7 @@ static int find_mapped(struct look *look, const struct pme_map_line *map, struct
 		*ret = look->last_found;
 		return 0;
 	}
-	path = pme_printf("proc/%s/map_files/%" PRIx64 "-%" PRIx64, look->process->pid, map->start,
+	path = pme_printf("proc/%s/map_files/%" PRIx64 "-%" PRIx64, look->where, map->start,
 			  map->end);
 	r = path ? pme_os_stat(search->os, path, true, &st) : -ENOMEM;
 	*ret = NULL;
@@ -209,7 +221,7 @@ static int on_map(void *arg, const char *line, size_t len)
 	if (r < 0 || !seen.file)
 		return r;
 	look->has_shared |= seen.map.shared;
-	return pme_process_see(look->process, &seen);
+	return see(look, &seen);
 }
 
 static int on_smap(void *arg, const char *line, size_t len)
@@ -226,7 +238,7 @@ static int on_smap(void *arg, const char *line, size_t len)
 	r = find_map(look, &seen.map, &seen.file);
 	if (r < 0 || !seen.file)
 		return r;
-	r = pme_process_see(look->process, &seen);
+	r = see(look, &seen);
 	if (r == 0)
 		look->current = &look->process->seen[look->process->n_seen - 1];
 	return r;
@@ -237,25 +249,52 @@ static int look_at_maps(struct look *look, const char *name,
 {
 	_cleanup_free_ char *text = NULL;
 	size_t len;
-	int r = pme_os_read_attr(look->search->os, &text, &len, "proc/%s/%s", look->process->pid,
-				 name);
+	int r = pme_os_read_attr(look->search->os, &text, &len, "proc/%s/%s", look->where, name);
 
+	look->has_maps |= r == 0 && len > 0;
 	return r < 0 ? pme_process_note_error(look->process, r)
 		     : for_each_line(text, len, line_fn, look);
+}
+
+static int look_at_all_maps(struct look *look)
+{
+	int r = look_at_maps(look, "maps", on_map);
+
+	return r == 0 && look->has_shared ? look_at_maps(look, "smaps", on_smap) : r;
+}
+
+/* What the folder of the process does not show: see holders-threads.h. */
+static int look_at_threads(struct look *look)
+{
+	char **names = NULL;
+	size_t count = 0;
+	int r = pme_threads_apart(look->search->os, look->process->pid, &names, &count);
+
+	if (r < 0)
+		return pme_process_note_error(look->process, r);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		look->where = names[i];
+		r = look_at_fds(look);
+		if (r == 0 && !look->has_maps)
+			r = look_at_all_maps(look);
+	}
+	pme_os_free_names(names, count);
+	return r;
 }
 
 /* Called by several threads, for different processes. */
 static int look_at_process(void *arg, size_t i)
 {
 	const struct search *search = arg;
-	struct look look = {.search = search, .process = &search->processes[i]};
+	struct pme_process *process = &search->processes[i];
+	struct look look = {.search = search, .process = process, .where = process->pid};
 	int r = look_at_fds(&look);
 
 	if (r == 0)
-		r = look_at_maps(&look, "maps", on_map);
-	if (r == 0 && look.has_shared)
-		r = look_at_maps(&look, "smaps", on_smap);
-	look.process->looked = r == 0;
+		r = look_at_all_maps(&look);
+	if (r == 0 && !process->denied)
+		r = look_at_threads(&look);
+	process->looked = r == 0;
 	return r;
 }
 
@@ -317,9 +356,10 @@ static int look_at_all(struct search *search, char *const *names, size_t count, 
 /* A file without a name is reached through its holders. */
 static int add_proc_path(struct pme_file *file, const struct pme_holder *holder)
 {
-	char *path = holder->fd >= 0 ? pme_printf("/proc/%d/fd/%d", (int)holder->pid, holder->fd)
-				     : pme_printf("/proc/%d/map_files/%s", (int)holder->pid,
-						  holder->map_entry);
+	char *path = holder->fd >= 0
+			     ? pme_printf("/proc/%d/fd/%d", (int)holder->fd_thread, holder->fd)
+			     : pme_printf("/proc/%d/map_files/%s", (int)holder->map_thread,
+					  holder->map_entry);
 
 	return pme_file_add_path(file, path);
 }

@@ -11,6 +11,7 @@
 #define FORMAT_VERSION 2
 #define FLAG_CHECKPOINT 1U
 #define FLAG_SETTLED 2U
+#define FLAG_LACKING 4U
 #define TEXT_MAX 65536 /* of a path: more than any that can be opened at once */
 #define VARINT_MAX 10  /* bytes of one */
 #define EXTENT_MIN 2   /* bytes of the shortest extent */
@@ -186,6 +187,7 @@ static int take_all(struct reading *r, struct pme_manifest *m)
 	flags = take_u32(r);
 	m->has_checkpoint = flags & FLAG_CHECKPOINT;
 	m->settled = flags & FLAG_SETTLED;
+	m->lacking = flags & FLAG_LACKING;
 	m->inode = take_u64(r);
 	m->inode_generation = take_u32(r);
 	m->size = take_u64(r);
@@ -194,7 +196,7 @@ static int take_all(struct reading *r, struct pme_manifest *m)
 	m->protection = take_text(r);
 	m->fs_uuid = take_text(r);
 	m->path = take_text(r);
-	if (r->bad || flags & ~(FLAG_CHECKPOINT | FLAG_SETTLED))
+	if (r->bad || flags & ~(FLAG_CHECKPOINT | FLAG_SETTLED | FLAG_LACKING))
 		return -EINVAL;
 	if (!m->protection || !m->fs_uuid || !m->path)
 		return -ENOMEM;
@@ -316,8 +318,9 @@ static char *put_all(char *pos, const struct pme_manifest *m)
 	pos = put_u64(pos, m->nonce);
 	pos = put_u64(pos, m->generation);
 	pos = put_u64(pos, (uint64_t)m->taken);
-	pos = put_u32(pos,
-		      (m->has_checkpoint ? FLAG_CHECKPOINT : 0) | (m->settled ? FLAG_SETTLED : 0));
+	pos = put_u32(pos, (m->has_checkpoint ? FLAG_CHECKPOINT : 0) |
+				   (m->settled ? FLAG_SETTLED : 0) |
+				   (m->lacking ? FLAG_LACKING : 0));
 	pos = put_u64(pos, m->inode);
 	pos = put_u32(pos, m->inode_generation);
 	pos = put_u64(pos, m->size);

@@ -7,7 +7,7 @@
  *   manifest  numbers little-endian, nothing aligned, nothing between:
  *               8 bytes "PMESAVED"; u32 version of the format (2); u32 bytes of a block (4096)
  *               u64 nonce, u64 generation, i64 taken (µs), u32 flags
- *                 (1: there is a checkpoint; 2: settled)
+ *                 (1: there is a checkpoint; 2: settled; 4: blocks could not be read)
  *               u64 inode, u32 inode generation, u64 size, i64 mtime, i64 ctime (ns)
  *               u32 n, n bytes: ID of the protection; the same: UUID of the filesystem; path
  *               u64 n, n extents, each from the end of the one before, the first from 0:
@@ -64,6 +64,7 @@ struct pme_manifest {
 	int64_t taken; /* µs of CLOCK_REALTIME */
 	bool has_checkpoint;
 	bool settled; /* its bytes are those of its times: saved.h */
+	bool lacking; /* some of its blocks could not be read, and have no digest */
 	uint64_t inode;
 	uint32_t inode_generation;
 	uint64_t size;

@@ -167,7 +167,10 @@ static int stat_path(int root, const char *path, struct stat *ret)
 		at = dir = len > 0 ? pme_os_open_at(at, part, O_PATH | O_DIRECTORY) : -ENAMETOOLONG;
 		path += len + 1;
 	}
-	return at < 0 ? at : pme_os_stat_at(at, *path ? path : ".", false, ret);
+	if (at < 0)
+		return at;
+	/* the mount itself, which may be that of a file */
+	return *path ? pme_os_stat_at(at, path, false, ret) : pme_os_fstat(at, ret);
 }
 
 /* Errors that say: a name is there, but its inode is damaged. */

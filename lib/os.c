@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <linux/kcmp.h>
 #include <linux/openat2.h>
 #include <stdarg.h>
 #include <string.h>
@@ -271,6 +272,16 @@ int pme_os_fstat(int fd, struct stat *ret)
 	return fstat(fd, ret) < 0 ? -errno : 0;
 }
 
+int pme_os_mount_id(int fd, uint64_t *ret)
+{
+	struct statx stx;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0)
+		return -errno;
+	*ret = stx.stx_mnt_id;
+	return stx.stx_mask & STATX_MNT_ID ? 0 : -EOPNOTSUPP; /* before 5.8 */
+}
+
 int pme_os_stat_at(int dir, const char *path, bool follow, struct stat *ret)
 {
 	int flags = AT_NO_AUTOMOUNT | (follow ? 0 : AT_SYMLINK_NOFOLLOW);
@@ -431,6 +442,13 @@ int pme_os_enter_mount(const struct pme_os *os, const char *target)
 	if (fd < 0)
 		fd = open_tree(os->root, path, flags);
 	return fd < 0 ? -errno : fd;
+}
+
+int pme_os_same_files(pid_t a, pid_t b)
+{
+	long r = syscall(SYS_kcmp, a, b, KCMP_FILES, 0UL, 0UL);
+
+	return r < 0 ? -errno : r == 0;
 }
 
 bool pme_os_leaves_set_id(void)

@@ -110,6 +110,8 @@ int pme_os_readlink(const struct pme_os *os, const char *path, char **ret);
 int pme_os_exists(const struct pme_os *os, const char *path);
 int pme_os_stat(const struct pme_os *os, const char *path, bool follow, struct stat *ret);
 int pme_os_fstat(int fd, struct stat *ret);
+/* The mount that @fd was opened through, as mountinfo counts them: 0 or -errno. */
+int pme_os_mount_id(int fd, uint64_t *ret);
 /* @dir may be AT_FDCWD; an absolute @path is one of this machine, whatever the root. */
 int pme_os_stat_at(int dir, const char *path, bool follow, struct stat *ret);
 /* The absolute @path of this machine, without links before its last part, which need not exist. */
@@ -146,6 +148,9 @@ int pme_os_open_handle(int mount, struct file_handle *handle, int flags);
  * the filesystem stays as long as the descriptor.  -errno: it cannot be copied.
  */
 int pme_os_enter_mount(const struct pme_os *os, const char *target);
+
+/* Do two threads of this machine have one table of descriptors (kcmp(2))?  1, 0, -errno. */
+int pme_os_same_files(pid_t a, pid_t b);
 
 /* Do writes of this process leave set-id bits alone (CAP_FSETID)? */
 bool pme_os_leaves_set_id(void);

@@ -10,6 +10,7 @@
 #include <sys/vfs.h>
 
 #include "checkpoint.h"
+#include "protect-lack.h"
 #include "replica.h"
 #include "saved-place.h"
 
@@ -84,23 +85,41 @@ static bool is_useless(int error)
 	return error == -EINVAL || error == -EBADMSG;
 }
 
+struct forgetting {
+	const struct pme_sync *sync;
+	struct pme_batch_file *file;
+	uint64_t left;		       /* versions that stay in any case */
+	struct pme_range_list lacking; /* blocks that none of those that stay has */
+	size_t spared;		       /* versions that stay for them */
+};
+
+/* Does the version stay?  @error: of reading its manifest.  1, 0, -errno. */
+static int stays(struct forgetting *f, uint64_t version, int error)
+{
+	bool wanted = f->left > 0 && !is_useless(error);
+	int r = f->lacking.count > 0 ? pme_lack_fill(f->file->object, version, &f->lacking) : 0;
+
+	f->left -= wanted;
+	f->spared += r > 0 && !wanted;
+	return r < 0 ? r : wanted || r > 0;
+}
+
 /*
- * Its manifest goes unless it is one of the first of @left; what belongs to it is remembered.  What
- * is of another filesystem, whose files have the same numbers, stays.  0 or -errno.
+ * Its manifest goes unless it is one of those that stay; what belongs to it is remembered.  What is
+ * of another filesystem, whose files have the same numbers, stays.  0 or -errno.
  */
-static int forget(const struct pme_sync *sync, struct pme_batch_file *file, uint64_t version,
-		  uint64_t *left)
+static int forget(struct forgetting *f, uint64_t version)
 {
 	_cleanup_(pme_manifest_done) struct pme_manifest m = {0};
-	int r = pme_replica_manifest(file->object, version, &m);
+	struct pme_batch_file *file = f->file;
+	int r = pme_replica_manifest(file->object, version, &m), e;
 	char *name = NULL;
 
-	if (r == 0 && strcmp(m.fs_uuid, sync->fs_uuid) != 0)
+	if (r == 0 && strcmp(m.fs_uuid, f->sync->fs_uuid) != 0)
 		return 0;
-	if (*left > 0 && !is_useless(r)) {
-		--*left;
-		return 0;
-	}
+	e = stays(f, version, r);
+	if (e != 0)
+		return e < 0 ? e : 0;
 	if (r == 0 && m.has_checkpoint) {
 		name = pme_saved_checkpoint_name(&m);
 		if (!name)
@@ -117,10 +136,12 @@ static int forget(const struct pme_sync *sync, struct pme_batch_file *file, uint
 }
 
 /* The versions before the new one. */
-static int forget_old(const struct pme_sync *sync, struct pme_batch_file *file)
+static int forget_old(struct pme_sync *sync, struct pme_batch_file *file)
 {
 	_cleanup_free_ uint64_t *versions = NULL;
-	uint64_t left = file->fresh ? 0 : sync->keep - 1; /* besides the new one */
+	struct forgetting f = {
+		.sync = sync, .file = file, .left = file->fresh ? 0 : sync->keep - 1};
+	uint64_t lacking;
 	size_t count = 0;
 	int r = pme_saved_versions(file->object, &versions, &count);
 
@@ -130,8 +151,18 @@ static int forget_old(const struct pme_sync *sync, struct pme_batch_file *file)
 	file->old_checkpoints = calloc(count, sizeof(*file->old_checkpoints));
 	if (!file->old || !file->old_checkpoints)
 		return -ENOMEM;
+	if (file->lacking)
+		r = pme_lack_find(file->object, file->version, &f.lacking);
+	lacking = pme_range_list_bytes(&f.lacking) / PME_SAVED_BLOCK;
 	for (size_t i = 1; r == 0 && i < count; i++)
-		r = forget(sync, file, versions[i], &left);
+		r = forget(&f, versions[i]);
+	pme_range_list_done(&f.lacking);
+	if (f.spared > 0)
+		pme_sync_say(
+			sync, file->path,
+			"%zu older versions stay, though there are enough newer ones, for %llu "
+			"blocks that cannot be read now",
+			f.spared, (unsigned long long)lacking);
 	return r;
 }
 

@@ -14,6 +14,7 @@
 #include "checkpoint.h"
 #include "protect-batch.h"
 #include "protect-gone.h"
+#include "protect-lack.h"
 #include "replica.h"
 #include "saved-place.h"
 
@@ -109,8 +110,8 @@ static int find_base(struct keeping *k)
 	return r;
 }
 
-/* Is the newest version still what the file is?  1, 0, -errno. */
-static int is_unchanged(const struct keeping *k)
+/* Is what the newest version has still what the file has?  1, 0, -errno. */
+static int is_same(const struct keeping *k)
 {
 	_cleanup_(pme_extents_done) struct pme_extents extents = {0};
 	_cleanup_(pme_range_list_done) struct pme_range_list changed = {0};
@@ -126,6 +127,16 @@ static int is_unchanged(const struct keeping *k)
 	if (r == 0)
 		r = pme_checkpoint_changes(&k->base, &extents, k->sample.size, &changed);
 	return r < 0 ? r : changed.count == 0;
+}
+
+/* Is there nothing that a new version would have, and the newest has not?  1, 0, -errno. */
+static int is_unchanged(const struct keeping *k)
+{
+	int r = is_same(k);
+
+	return r == 1 && k->base.manifest->lacking
+		       ? pme_lack_stays(k->sync, &k->base, k->fd, k->path)
+		       : r;
 }
 
 /* --- a new version --- */
@@ -156,11 +167,7 @@ static void count_job(struct keeping *k, const struct pme_replica_job *job)
 
 	run->bytes_read += job->bytes_read;
 	run->bytes_written += job->bytes_written;
-	run->unreadable += job->unreadable;
-	if (job->unreadable)
-		pme_sync_say(k->sync, k->path,
-			     "%llu blocks could not be read: they are not kept, the rest is",
-			     (unsigned long long)job->unreadable);
+	pme_lack_add(k->sync, k->path, job->unreadable);
 	if (job->healed && k->sync->healed++ < SAID_MAX)
 		pme_log_add(k->sync->log, PME_WARNING, k->path,
 			    "%llu blocks of the version before were damaged, and were read again",
@@ -206,13 +213,15 @@ static int write_version(struct keeping *k, int source, const struct pme_sample 
 }
 
 /* It becomes whole with others.  Takes over the name of its checkpoint, if any. */
-static int put(struct keeping *k, uint64_t version, char *checkpoint, int fd, uint64_t bytes)
+static int put(struct keeping *k, const struct pme_manifest *m, char *checkpoint, int fd,
+	       uint64_t bytes)
 {
 	struct pme_batch_file file = {
 		.object = pme_take_fd(&k->object),
 		.path = strdup(k->path),
-		.version = version,
+		.version = m->generation,
 		.checkpoint = checkpoint,
+		.lacking = m->lacking,
 		.fresh = k->fresh,
 	};
 
@@ -240,7 +249,7 @@ static int keep_by_checkpoint(struct keeping *k)
 		r = write_version(k, source, NULL, &m, &bytes);
 	}
 	if (r == 0)
-		return put(k, m.generation, pme_take_ptr(name), pme_take_fd(&source), bytes);
+		return put(k, &m, pme_take_ptr(name), pme_take_fd(&source), bytes);
 	if (source >= 0)
 		pme_checkpoint_remove(k->sync->checkpoints, name);
 	return r;
@@ -322,7 +331,7 @@ static int keep_by_digest(struct keeping *k)
 	r = write_version(k, k->fd, &k->sample, &m, &bytes);
 	if (r == 0 && !m.settled)
 		unsettled(k);
-	return r < 0 ? r : put(k, m.generation, NULL, -1, bytes);
+	return r < 0 ? r : put(k, &m, NULL, -1, bytes);
 }
 
 /* --- all of it --- */

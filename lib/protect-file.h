@@ -16,6 +16,7 @@ struct pme_batch_file {
 	char *checkpoint; /* name, or NULL: kept by digest */
 	int error;	  /* it could not become whole */
 	bool fresh;	  /* nothing before the new version is to be kept */
+	bool lacking;	  /* but what has blocks that the new one could not get */
 	uint64_t *old;	  /* versions that go */
 	size_t n_old;
 	char **old_checkpoints; /* theirs; some may be NULL */

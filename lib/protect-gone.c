@@ -14,7 +14,8 @@
 struct dropping {
 	struct pme_sync *sync;
 	bool may_drop; /* or only count */
-	bool ask;      /* the filesystem, whether a file is gone */
+	bool hidden;   /* files may be there that nobody could meet */
+	uint64_t unseen;
 	bool reached;
 	int reach_error;
 	struct pme_reach reach;
@@ -69,26 +70,6 @@ static int remove_object(const struct pme_sync *sync, const char *name, int obje
 	return r;
 }
 
-/* A file that was not seen. */
-static int drop_object(struct dropping *d, const char *name, bool gone)
-{
-	struct pme_sync *sync = d->sync;
-	_cleanup_close_ int object = pme_saved_dir(sync->replica, name, false);
-	_cleanup_free_ uint64_t *versions = NULL;
-	size_t count = 0;
-	int r = object < 0 ? object : pme_saved_versions(object, &versions, &count);
-
-	if (r == 0)
-		r = is_ours(d, name, object, versions, count);
-	if (r <= 0)
-		return r;
-	if (count > 0)
-		pme_sync_pass(sync, versions[0]);
-	if (!gone || (count > 0 && versions[0] + sync->keep > sync->generation))
-		return 0;
-	return remove_object(sync, name, object, versions, count);
-}
-
 static int open_reach(struct dropping *d)
 {
 	if (!d->reached) {
@@ -116,20 +97,72 @@ static int is_alive(struct dropping *d, uint64_t inode, uint32_t generation)
 	return pme_os_fstat(fd, &st) < 0 || st.st_nlink > 0;
 }
 
+/* Has it not been met for so long that it may go?  1; 0: not yet, and that is marked; -errno. */
+static int is_long_unseen(struct pme_sync *sync, int object)
+{
+	_cleanup_close_ int fd = -1;
+	_cleanup_free_ char *name = NULL;
+	uint64_t since;
+	int r = pme_saved_unseen(object, &since);
+
+	if (r < 0)
+		return r;
+	if (r > 0)
+		return pme_sync_pass(sync, since) &&
+		       since + sync->protection->keep <= sync->generation;
+	/* Not synced: when it is lost the copies stay for longer. */
+	name = pme_replica_name(sync->generation, PME_SAVED_UNSEEN);
+	fd = name ? pme_os_create_at(object, name, 0600) : -ENOMEM;
+	return fd < 0 ? fd : 0;
+}
+
+/*
+ * May go what is kept of a file that was not seen?  What lives may have been moved while the tree
+ * was walked, from where it was still to be looked at to where that was done, or out of the tree
+ * for a while.  1, 0, -errno.
+ */
+static int may_go(struct dropping *d, int object, uint64_t inode, uint32_t generation)
+{
+	int alive = is_alive(d, inode, generation), r;
+
+	if (alive == 0)
+		return 1;
+	if (d->hidden && alive < 0)
+		return alive;
+	r = d->hidden ? 0 : is_long_unseen(d->sync, object);
+	d->unseen += r == 0;
+	return r;
+}
+
+static int drop_object(struct dropping *d, const char *name, uint64_t inode, uint32_t generation)
+{
+	struct pme_sync *sync = d->sync;
+	_cleanup_close_ int object = pme_saved_dir(sync->replica, name, false);
+	_cleanup_free_ uint64_t *versions = NULL;
+	size_t count = 0;
+	int r = object < 0 ? object : pme_saved_versions(object, &versions, &count);
+
+	if (r == 0)
+		r = is_ours(d, name, object, versions, count);
+	if (r <= 0)
+		return r;
+	if (count > 0)
+		pme_sync_pass(sync, versions[0]);
+	if (!d->may_drop || (count > 0 && versions[0] + sync->keep > sync->generation))
+		return 0;
+	r = may_go(d, object, inode, generation);
+	return r <= 0 ? r : remove_object(sync, name, object, versions, count);
+}
+
 static int drop_unseen(struct dropping *d, const char *name)
 {
 	uint64_t inode;
 	uint32_t generation;
-	int alive, r;
 
 	if (pme_saved_object_parse(name, &inode, &generation) < 0 ||
 	    pme_seen_find(&d->sync->seen, name, NULL))
 		return 0;
-	alive = d->ask ? is_alive(d, inode, generation) : 0;
-	if (alive == 1)
-		return 0;
-	r = drop_object(d, name, alive == 0 && d->may_drop);
-	return r < 0 || !d->may_drop ? r : alive;
+	return drop_object(d, name, inode, generation);
 }
 
 static int drop_all(struct dropping *d)
@@ -168,19 +201,21 @@ static void say(const struct dropping *d, int error)
 			    (unsigned long long)d->foreign, d->foreign_uuid, d->foreign_name);
 }
 
-/* @ask: the filesystem, of every file; @tell: what was found. */
-static int drop(struct pme_sync *sync, bool may_drop, bool ask, bool tell)
+/* @tell: what was found. */
+static int drop(struct pme_sync *sync, bool may_drop, bool hidden, bool tell)
 {
 	struct dropping d = {
 		.sync = sync,
 		.may_drop = may_drop,
-		.ask = ask,
+		.hidden = hidden,
 		.reach = {.entry = {.fd = -1}, .root = -1},
 	};
 	int r = drop_all(&d);
 
-	if (tell)
+	if (tell) {
 		say(&d, r);
+		sync->run->unseen = d.unseen;
+	}
 	pme_reach_close(&d.reach);
 	free(d.foreign_uuid);
 	free(d.foreign_name);
@@ -196,9 +231,9 @@ static bool may_drop(const struct pme_sync *sync)
 
 int pme_gone_drop(struct pme_sync *sync)
 {
-	bool ask = sync->walk->vanished + sync->vanished + sync->walk->mounts > 0;
+	bool hidden = sync->walk->vanished + sync->vanished + sync->walk->mounts > 0;
 
-	return drop(sync, may_drop(sync), ask, true);
+	return drop(sync, may_drop(sync), hidden, true);
 }
 
 int pme_gone_drop_now(struct pme_sync *sync)

@@ -8,7 +8,9 @@
 #include "manifest.h"
 #include "protect-walk.h"
 #include "protect.h"
+#include "replica.h"
 #include "saved-place.h"
+#include "vault.h"
 
 #define SAID_MAX 20 /* of one kind of trouble; the rest is counted */
 
@@ -73,46 +75,6 @@ static int load_newest(struct sharing *s, const char *path, const struct pme_sam
 	return r;
 }
 
-/* A page of digests of a version. */
-struct page {
-	uint64_t number;
-	bool known;
-	struct pme_digest digests[PME_MANIFEST_PER_PAGE];
-};
-
-static bool has_digest(const struct pme_saved *saved, uint64_t block, struct page *page)
-{
-	if (page->number != block / PME_MANIFEST_PER_PAGE) {
-		page->number = block / PME_MANIFEST_PER_PAGE;
-		page->known = pme_manifest_sums(saved->manifest, saved->sums, page->number,
-						page->digests) == 0;
-	}
-	return page->known && !pme_digest_is_none(&page->digests[block % PME_MANIFEST_PER_PAGE]);
-}
-
-/* What the version does not have: blocks that could not be read when it was made, or whose digests
- * cannot be read now. */
-static int add_lacking(const struct pme_saved *saved, struct pme_range_list *ret)
-{
-	const struct pme_extents *extents = &saved->manifest->extents;
-	struct page page = {.number = UINT64_MAX};
-	int r = 0;
-
-	for (size_t i = 0; i < extents->count; i++) {
-		struct pme_range range = extents->items[i].range;
-		uint64_t block = range.start / PME_MANIFEST_BLOCK;
-
-		if (pme_manifest_is_empty(saved->manifest, range))
-			continue;
-		for (; r == 0 && block * PME_MANIFEST_BLOCK < pme_range_end(range); block++)
-			if (!has_digest(saved, block, &page))
-				r = pme_range_list_add(ret, block * PME_MANIFEST_BLOCK,
-						       PME_MANIFEST_BLOCK);
-	}
-	pme_range_list_normalize(ret);
-	return r;
-}
-
 /* What of the open file the version does not prove: 1; 0: it proves nothing; -errno. */
 static int find_changed(const struct pme_saved *saved, int fd, uint64_t size,
 			struct pme_range_list *changed)
@@ -134,12 +96,12 @@ static int find_changed(const struct pme_saved *saved, int fd, uint64_t size,
 static int count_proven(const struct pme_saved *saved, int fd, uint64_t size, uint64_t *ret)
 {
 	_cleanup_(pme_range_list_done) struct pme_range_list changed = {0};
-	int r = find_changed(saved, fd, size, &changed);
+	int r = find_changed(saved, fd, size, &changed), unread;
 
 	*ret = 0;
 	if (r <= 0)
 		return r;
-	r = add_lacking(saved, &changed);
+	r = pme_replica_lacking(saved, &changed, &unread);
 	pme_range_list_clip(&changed, size);
 	if (r == 0)
 		*ret = size - pme_range_list_bytes(&changed);
@@ -228,11 +190,8 @@ static void open_checkpoints(struct sharing *s, const struct pme_place_of *place
 		return;
 	}
 	r = pme_checkpoints_open(place->entry.fd, s->protection->id, false);
-	if (r == -EPERM)
-		s->no_checkpoints = ".pmemctl in the root of its filesystem is not what pmemctl "
-				    "made";
-	else if (r < 0 && r != -ENOENT)
-		s->no_checkpoints = strerror(-r);
+	if (r < 0 && r != -ENOENT)
+		s->no_checkpoints = pme_vault_error(r);
 	s->checkpoints = r < 0 ? -1 : r;
 }
 

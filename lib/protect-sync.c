@@ -13,6 +13,7 @@
 #include "protect-gone.h"
 #include "replica.h"
 #include "saved-place.h"
+#include "vault.h"
 
 static const char *replica_error(int error)
 {
@@ -74,11 +75,8 @@ static void open_checkpoints(struct pme_sync *sync, const struct pme_place_of *p
 		return;
 	}
 	r = pme_checkpoints_open(place->entry.fd, sync->protection->id, true);
-	if (r == -EPERM)
-		no_checkpoints(sync, ".pmemctl in the root of its filesystem is not what pmemctl "
-				     "made");
-	else if (r < 0)
-		no_checkpoints(sync, strerror(-r));
+	if (r < 0)
+		no_checkpoints(sync, pme_vault_error(r));
 	sync->checkpoints = r < 0 ? -1 : r;
 }
 

@@ -20,6 +20,7 @@ struct verifying {
 	int replica;
 	bool settled;	  /* no sync was begun since one that finished: what is there is known */
 	uint64_t keep;	  /* versions of each file, there */
+	bool lacking;	  /* one of this file lacks blocks: older ones may stay for them */
 	uint64_t objects; /* that have a version, or are said to have lost it */
 };
 
@@ -127,6 +128,7 @@ static int verify_version(struct verifying *v, int object, const char *name, uin
 	if (!is_of(v, &m, name))
 		return damaged(v, object, name, version, "manifest", *path,
 			       "its manifest is that of another file");
+	v->lacking = v->lacking || m.lacking;
 	if (!*path)
 		*path = pme_take_ptr(m.path);
 	return read_version(v, object, name, version, *path);
@@ -165,7 +167,7 @@ static int find_lost(struct verifying *v, int object, const char *name, const ui
 		uint64_t version;
 
 		if (pme_saved_version_parse(files[i], ".data", &version) < 0 ||
-		    !is_lost(&here, version, versions, count, v->keep))
+		    !is_lost(&here, version, versions, count, v->lacking ? UINT64_MAX : v->keep))
 			continue;
 		any = true;
 		r = damaged(v, object, name, version, "manifest", path, "its manifest is gone");
@@ -223,6 +225,7 @@ static int each_object(struct verifying *v, char *const *names, size_t n_names, 
 			r = add_size(v, object, versions, count);
 			continue;
 		}
+		v->lacking = false;
 		for (size_t j = 0; r == 0 && j < count; j++)
 			r = verify_version(v, object, names[i], versions[j], &path);
 		if (r == 0)

@@ -30,6 +30,7 @@ struct pme_sync_run {
 	uint64_t unreadable; /* blocks */
 	uint64_t links, symlinks, special, mounts;
 	uint64_t removed; /* files that are gone, with all their versions */
+	uint64_t unseen;  /* not met, but not known to be gone: what is kept of them stays */
 };
 
 struct pme_verify_run {

@@ -80,6 +80,7 @@ static struct json_object *file_json(const struct pme_topo *topo,
 	pme_json_number(object, "bad_bytes", pme_range_list_bytes(&file->bad));
 	pme_json_set(object, "bad", pme_json_ranges(&file->bad));
 	pme_json_set(object, "sources", json_object_get(file->sources));
+	pme_json_bool(object, "sources_complete", file->sources_complete);
 	pme_json_set(object, "pieces", pieces_json(topo, file));
 	pme_json_set(object, "release", release_json(file));
 	return object;

@@ -226,9 +226,7 @@ static int add_fs(struct pme_quarantines *all, struct pme_fs *fs, struct pme_log
 	if (r == 0 && quarantine->dir != -ENOENT)
 		pme_log_incomplete(log, pme_fs_subject(&quarantine->fs),
 				   "cannot open its quarantine: %s",
-				   quarantine->dir == -EPERM ? "it is not a directory of root that "
-							       "nobody else may enter"
-							     : strerror(-quarantine->dir));
+				   pme_vault_error(quarantine->dir));
 	else if (r < 0 && r != -EOPNOTSUPP)
 		pme_log_incomplete(log, pme_fs_subject(&quarantine->fs),
 				   "cannot look for a quarantine in this filesystem: %s",

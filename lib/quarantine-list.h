@@ -35,6 +35,7 @@ struct pme_parked {
 	enum pme_parked_state state;
 	char *reason; /* why the state is not known, or what is odd about the file; or NULL */
 	struct json_object *sources; /* whose blocks they were, by the journal; or NULL */
+	bool sources_complete;
 	bool is_odd; /* nothing that a repair has made: see @reason; never released */
 	bool chosen; /* by a selector */
 
@@ -73,8 +74,9 @@ void pme_quarantines_done(struct pme_quarantines *quarantines);
  */
 int pme_quarantines_ask_sources(struct pme_quarantines *quarantines, const char *path);
 /* From what a repair wrote of itself into the journal; NULL when it is of another filesystem, or
- * makes no sense.  New reference. */
-struct json_object *pme_parked_sources(struct json_object *about, const char *fs_uuid);
+ * makes no sense.  *@ret_complete: these are all.  New reference. */
+struct json_object *pme_parked_sources(struct json_object *about, const char *fs_uuid,
+				       bool *ret_complete);
 
 /* Where people see the file: allocated, NULL without memory. */
 char *pme_parked_path(const struct pme_quarantine *quarantine, const struct pme_parked *file);
@@ -82,7 +84,8 @@ char *pme_parked_path(const struct pme_quarantine *quarantine, const struct pme_
 /*
  * Release: unlink each file that @names (paths as shown, or names that are unique) or "all" mean,
  * when its bytes are in no list any more and can be read; with @force in any case.  Each file gets
- * its outcome.  0, -EINVAL for a name that means none or several, said in @log.
+ * its outcome.  0, -ENOENT for a name that means none, -EINVAL for one that means several, said in
+ * @log: then nothing was released.
  */
 extern const char pme_released[]; /* the outcome of one that is free now */
 struct pme_release_args {

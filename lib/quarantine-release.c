@@ -169,7 +169,7 @@ static int check_names(const struct pme_quarantines *all, const struct pme_relea
 			    count == 0 ? "no such file in quarantine: see pmemctl quarantine list"
 				       : "files of this name are in several quarantines: give the "
 					 "path, as pmemctl quarantine list shows it");
-		r = -EINVAL;
+		r = count > 0 || r == -EINVAL ? -EINVAL : -ENOENT;
 	}
 	return r;
 }

@@ -11,7 +11,7 @@
 #include "quarantine-list.h"
 #include "store-private.h"
 
-#define SOURCES_MAX 4096 /* of one repair: more are left out */
+#define SOURCES_MAX 65536 /* of one repair, which has no more of its own: repair-apply.c */
 
 static bool to_number(struct json_object *value, uint64_t *ret)
 {
@@ -49,19 +49,20 @@ static int add_ranges(struct json_object *starts, struct json_object *parts,
 	return r;
 }
 
-/* The bytes of one file of the repair; nothing when it makes no sense. */
-static void add_sources(struct json_object *target, struct json_object *parts,
+/* The bytes of one file of the repair; nothing when it makes no sense.  Is that all of them? */
+static bool add_sources(struct json_object *target, struct json_object *parts,
 			struct json_object *array)
 {
 	_cleanup_(pme_range_list_done) struct pme_range_list ranges = {0};
 	struct json_object *path = pme_json_get(target, "path"), *object;
 	const char *text = pme_json_get_text(path, "path"), *raw = pme_json_get_text(path, "raw");
 	uint64_t inode;
+	size_t i;
 
 	if (!*text || !to_number(pme_json_get(target, "inode"), &inode) ||
 	    add_ranges(pme_json_get(target, "starts"), parts, &ranges) < 0)
-		return;
-	for (size_t i = 0; i < ranges.count && pme_json_count(array) < SOURCES_MAX; i++) {
+		return false;
+	for (i = 0; i < ranges.count && pme_json_count(array) < SOURCES_MAX; i++) {
 		object = pme_json_object();
 		pme_json_set(object, "path", pme_json_lossy(text));
 		pme_json_text(object, "raw", is_base64(raw) ? raw : NULL);
@@ -69,21 +70,27 @@ static void add_sources(struct json_object *target, struct json_object *parts,
 		pme_json_range(object, "range", ranges.items[i]);
 		pme_json_append(array, object);
 	}
+	return i == ranges.count;
 }
 
-struct json_object *pme_parked_sources(struct json_object *about, const char *fs_uuid)
+struct json_object *pme_parked_sources(struct json_object *about, const char *fs_uuid,
+				       bool *ret_complete)
 {
 	struct json_object *targets = pme_json_get(about, "targets"), *array;
 	struct json_object *parts = pme_json_get(about, "parts");
 	const char *uuid = pme_json_get_text(pme_json_get(about, "filesystem"), "uuid");
+	bool complete = true;
 
+	*ret_complete = false;
 	if (!fs_uuid || strcmp(uuid, fs_uuid) != 0 || pme_json_count(parts) == 0)
 		return NULL;
 	array = pme_json_array();
 	for (size_t i = 0; i < pme_json_count(targets); i++)
-		add_sources(pme_json_at(targets, i), parts, array);
-	if (pme_json_count(array) > 0)
+		complete &= add_sources(pme_json_at(targets, i), parts, array);
+	if (pme_json_count(array) > 0) {
+		*ret_complete = complete;
 		return array;
+	}
 	json_object_put(array);
 	return NULL;
 }
@@ -115,10 +122,12 @@ static void ask_for(sqlite3_stmt *stmt, struct pme_quarantine *quarantine)
 			continue;
 		if (last && last->is_named && last->id == file->id) {
 			file->sources = json_object_get(last->sources);
+			file->sources_complete = last->sources_complete;
 			continue;
 		}
 		about = read_about(stmt, file->id);
-		file->sources = pme_parked_sources(about, quarantine->fs.uuid);
+		file->sources =
+			pme_parked_sources(about, quarantine->fs.uuid, &file->sources_complete);
 		json_object_put(about);
 	}
 }

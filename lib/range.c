@@ -77,17 +77,31 @@ int pme_range_list_clip(struct pme_range_list *list, uint64_t end)
 	return cut;
 }
 
+size_t pme_range_list_first(const struct pme_range_list *list, uint64_t start)
+{
+	size_t low = 0, high = list->count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (pme_range_end(list->items[mid]) > start)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return low;
+}
+
 int pme_range_list_subtract(struct pme_range whole, const struct pme_range_list *covered,
 			    struct pme_range_list *ret_rest)
 {
 	uint64_t pos = whole.start;
+	struct pme_range common;
 	int r;
 
-	for (size_t i = 0; i < covered->count; i++) {
-		struct pme_range common;
-
+	for (size_t i = pme_range_list_first(covered, pos); i < covered->count; i++) {
 		if (!pme_range_intersect(whole, covered->items[i], &common))
-			continue;
+			break;
 		if (common.start > pos) {
 			r = pme_range_list_add(ret_rest, pos, common.start - pos);
 			if (r < 0)
@@ -102,17 +116,9 @@ int pme_range_list_subtract(struct pme_range whole, const struct pme_range_list 
 
 bool pme_range_list_meets(const struct pme_range_list *list, struct pme_range r)
 {
-	size_t low = 0, high = list->count;
+	size_t i = pme_range_list_first(list, r.start);
 
-	while (low < high) { /* the first item that ends behind r.start */
-		size_t mid = low + (high - low) / 2;
-
-		if (pme_range_end(list->items[mid]) > r.start)
-			high = mid;
-		else
-			low = mid + 1;
-	}
-	return low < list->count && list->items[low].start < pme_range_end(r);
+	return i < list->count && list->items[i].start < pme_range_end(r);
 }
 
 uint64_t pme_range_list_bytes(const struct pme_range_list *list)

@@ -35,11 +35,14 @@ void pme_range_list_normalize(struct pme_range_list *list);
 /* Drop what lies at or behind @end, cut what crosses it.  1 when anything was cut off, else 0. */
 int pme_range_list_clip(struct pme_range_list *list, uint64_t end);
 
+/* Index of the first item of the normalized list that ends behind byte @start, or the count. */
+size_t pme_range_list_first(const struct pme_range_list *list, uint64_t start);
+
 /* What of @whole is not covered by the normalized @covered, appended to @ret_rest. */
 int pme_range_list_subtract(struct pme_range whole, const struct pme_range_list *covered,
 			    struct pme_range_list *ret_rest);
 
-/* Do the bytes of @r and the normalized list meet?  (binary search) */
+/* Do the bytes of @r and the normalized list meet? */
 bool pme_range_list_meets(const struct pme_range_list *list, struct pme_range r);
 
 uint64_t pme_range_list_bytes(const struct pme_range_list *list); /* of a normalized list */

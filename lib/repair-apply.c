@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "donor-salvage.h"
-#include "repair-work.h"
+#include "repair-untouched.h"
 #include "vault.h"
 
 /* Steps of the same files, done together. */
@@ -86,6 +86,11 @@ static int salvage(struct apply *a, unsigned char *buf)
 	return r < 0 ? r : check_size(a);
 }
 
+static bool is_lasting(const struct pme_repair_step *step)
+{
+	return !step->zero && step->donor.proof != PME_PROOF_NONE;
+}
+
 /*
  * Is the donor's proof one still?  Then these are the bytes that were lost: nobody has written
  * them. Without one they are asked for again.
@@ -94,7 +99,7 @@ static int prove_part(struct apply *a, size_t p, unsigned char *now)
 {
 	const struct pme_repair_step *step = a->steps[p];
 	const struct pme_work_part *part = &a->work.parts[p];
-	bool lasting = !step->zero && step->donor.proof != PME_PROOF_NONE;
+	bool lasting = is_lasting(step);
 	int r = 1;
 
 	pme_repair_access_aim(&a->access, step, donor_target(step));
@@ -109,6 +114,23 @@ static int prove_part(struct apply *a, size_t p, unsigned char *now)
 	return r;
 }
 
+/* Nobody has written what has no proof since it was planned. */
+static int untouched(struct apply *a)
+{
+	size_t some = 0;
+	int r = is_lasting(a->steps[0]) ? 1
+					: pme_repair_untouched(a->plan, a->steps, &a->work, &some);
+
+	if (r != 0)
+		return r;
+	a->settled = some == 0;
+	return pme_work_fail(&a->work, -ESTALE,
+			     "%s: somebody has written to it since the plan was made, perhaps "
+			     "what was lost: it would be overwritten, as nothing proves these "
+			     "bytes",
+			     a->work.targets[0].path);
+}
+
 static int prove(struct pme_work *work)
 {
 	struct apply *a = work->prove_arg;
@@ -118,7 +140,7 @@ static int prove(struct pme_work *work)
 	if (work->how == PME_HOW_PLACE) /* under lease it is the only one */
 		a->access.want.fd = work->targets[a->steps[0]->donor_target].fd;
 	r = now ? flush(a) : -ENOMEM;
-	r = r < 0 ? r : 1;
+	r = r < 0 ? r : untouched(a);
 	for (size_t p = 0; r > 0 && p < a->n_steps; p++)
 		r = prove_part(a, p, now);
 	return r;
@@ -348,7 +370,7 @@ static bool is_social(const struct pme_repair_step *step)
 static bool goes_with(const struct pme_repair_step *a, const struct pme_repair_step *b)
 {
 	bool same = a->fs == b->fs && a->zero == b->zero && a->n_targets == b->n_targets &&
-		    a->donor_target == b->donor_target;
+		    a->donor_target == b->donor_target && is_lasting(a) == is_lasting(b);
 
 	for (size_t i = 0; same && i < a->n_targets; i++)
 		same = a->targets[i].file == b->targets[i].file &&

@@ -10,18 +10,15 @@
  */
 #include <inttypes.h>
 #include <linux/btrfs.h>
-#include <linux/btrfs_tree.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
-#include "btrfs-search.h"
-#include "btrfs-view.h"
+#include "btrfs-sums.h"
 #include "doc.h"
 #include "media.h"
 #include "repair-rewrite.h"
 #include "repair-scrub.h"
 
-#define CSUM_TREE 7ULL
 #define READ_BYTES (256U << 10)
 
 /* One device of one filesystem, as planning knows it. */
@@ -30,7 +27,7 @@ struct pme_btrfs_cache {
 	int error;
 	struct pme_btrfs_view view;
 	struct pme_btrfs_chunks chunks;
-	uint32_t sum_size; /* bytes of one checksum */
+	struct pme_btrfs_sums sums;
 	struct pme_btrfs_cache *next;
 };
 
@@ -44,20 +41,6 @@ void pme_btrfs_cache_free(struct pme_btrfs_cache *cache)
 		free(cache);
 		cache = next;
 	}
-}
-
-static int ask_sum_size(int fd, uint32_t *ret)
-{
-	struct btrfs_ioctl_fs_info_args info = {.flags = BTRFS_FS_INFO_FLAG_CSUM_INFO};
-	int r = pme_os_ioctl(fd, BTRFS_IOC_FS_INFO, &info);
-
-	if (r < 0)
-		return r;
-	if (!(info.flags & BTRFS_FS_INFO_FLAG_CSUM_INFO) || info.csum_size < 4 ||
-	    info.csum_size > 32)
-		return -EOPNOTSUPP;
-	*ret = info.csum_size;
-	return 0;
 }
 
 static struct pme_btrfs_cache *cache_of(const struct pme_topo *topo, const struct pme_fs *fs,
@@ -81,7 +64,7 @@ static struct pme_btrfs_cache *cache_of(const struct pme_topo *topo, const struc
 	if (cache->error == 0)
 		cache->error = pme_btrfs_view_chunks(&cache->view, &cache->chunks);
 	if (cache->error == 0)
-		cache->error = ask_sum_size(cache->view.fd, &cache->sum_size);
+		cache->error = pme_btrfs_sums_ask(cache->view.fd, &cache->sums);
 	return cache;
 }
 
@@ -110,25 +93,15 @@ static const struct pme_btrfs_chunk *find_stripe(const struct pme_btrfs_cache *c
 static int find_sums(const struct pme_btrfs_cache *cache, struct pme_range range,
 		     struct pme_range_list *ret)
 {
-	/* an item fits into a node: what is before can reach so far at most */
-	uint64_t reach = (uint64_t)cache->view.node_size / cache->sum_size * cache->view.block_size;
-	_cleanup_(pme_btrfs_search_done) struct pme_btrfs_search search = {
-		.fd = cache->view.fd,
-		.tree = CSUM_TREE,
-		.next = {(uint64_t)BTRFS_EXTENT_CSUM_OBJECTID, BTRFS_EXTENT_CSUM_KEY,
-			 range.start > reach ? range.start - reach : 0},
-		.last = {(uint64_t)BTRFS_EXTENT_CSUM_OBJECTID, BTRFS_EXTENT_CSUM_KEY,
-			 pme_range_end(range)},
-	};
+	_cleanup_(pme_btrfs_search_done) struct pme_btrfs_search search =
+		pme_btrfs_sums_search(&cache->view, &cache->sums, range);
 	struct pme_btrfs_item item;
 	int r;
 
 	while ((r = pme_btrfs_search_next(&search, &item)) > 0) {
-		struct pme_range has = {item.key.offset, (uint64_t)item.len / cache->sum_size *
-								 cache->view.block_size};
-		struct pme_range common;
+		struct pme_range has, common;
 
-		if (item.key.type != BTRFS_EXTENT_CSUM_KEY || has.length > UINT64_MAX - has.start ||
+		if (!pme_btrfs_sums_of(&cache->view, &cache->sums, &item, range, &has) ||
 		    !pme_range_intersect(has, range, &common))
 			continue;
 		r = pme_range_list_add(ret, common.start, common.length);

@@ -159,7 +159,7 @@ static bool in_step(const struct pme_repair_plan *plan, const struct pme_claim *
 static bool is_asked(const struct pme_repair_plan *plan, const struct pme_claim *claim)
 {
 	return plan->named.count == 0 ||
-	       (claim->file && pme_repair_names(&plan->named, claim->file));
+	       (claim->file && pme_repair_name_of(&plan->named, claim->file));
 }
 
 static struct json_object *others_json(const struct pme_repair_plan *plan)

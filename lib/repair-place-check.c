@@ -83,13 +83,16 @@ static int find_bottom(struct pme_stack *stack, const struct pme_way *way, size_
 	return r;
 }
 
-static int check_way(struct pme_stack *stack, const struct pme_way *way, char **ret)
+/* Is there only what is plain above *@ret_bottom?  Else *@ret says why not. */
+static int check_hops(struct pme_stack *stack, const struct pme_way *way, size_t *ret_bottom,
+		      char **ret)
 {
-	size_t bottom = 0;
-	int r = find_bottom(stack, way, &bottom);
+	size_t bottom;
+	int r = find_bottom(stack, way, ret_bottom);
 
 	if (r < 0)
 		return r;
+	bottom = *ret_bottom;
 	if (way->reason && !way->hops[bottom].dev->loop)
 		return set(ret, pme_printf("where its bytes are is not known: %s", way->reason));
 	for (size_t i = bottom; i < way->n_hops; i++)
@@ -100,20 +103,44 @@ static int check_way(struct pme_stack *stack, const struct pme_way *way, char **
 					      "file from "
 					      "a copy",
 					      pme_dev_label(way->hops[i].dev), way->hops[i].kind));
-	return check_bottom(stack->topo, &way->hops[bottom], way->length, ret);
+	return 0;
 }
 
-int pme_repair_place_way(struct pme_stack *stack, const struct pme_dev *dev, struct pme_range range,
-			 char **ret)
+static int check_way(struct pme_stack *stack, const struct pme_way *way, char **ret)
+{
+	size_t bottom = 0;
+	int r = check_hops(stack, way, &bottom, ret);
+
+	return r < 0 || *ret ? r : check_bottom(stack->topo, &way->hops[bottom], way->length, ret);
+}
+
+/* Writing takes a bad block off the list, or fails. */
+static int check_list(struct pme_stack *stack, const struct pme_way *way, char **ret)
+{
+	_cleanup_(pme_clear_way_done) struct pme_clear_way clear = {0};
+	size_t bottom = 0;
+	int r = check_hops(stack, way, &bottom, ret);
+
+	if (r == 0 && !*ret)
+		r = pme_clear_way_of(stack->topo, way->hops[bottom].dev,
+				     (struct pme_range){way->hops[bottom].start, way->length},
+				     &clear);
+	return r < 0 || *ret || clear.works != PME_CLEAR_UNKNOWN ? r
+								 : set(ret, strdup(clear.reason));
+}
+
+/* Each way of @range of @dev down to the bottom, until one has a reason why not: *@ret. */
+static int each_way(struct pme_stack *stack, const struct pme_dev *dev, struct pme_range range,
+		    int (*check)(struct pme_stack *stack, const struct pme_way *way, char **ret),
+		    char **ret)
 {
 	struct pme_ways ways = {0};
 	uint64_t bytes = 0;
 	int r = pme_descend(stack, dev, range, &ways);
 
 	*ret = NULL;
-
 	for (size_t i = 0; r == 0 && !*ret && i < ways.count; i++) {
-		r = check_way(stack, &ways.items[i], ret);
+		r = check(stack, &ways.items[i], ret);
 		bytes += ways.items[i].length;
 	}
 	if (r == 0 && !*ret && bytes != range.length)
@@ -123,6 +150,18 @@ int pme_repair_place_way(struct pme_stack *stack, const struct pme_dev *dev, str
 				      : set(ret, pme_printf("where its bytes are cannot be "
 							    "found: %s",
 							    strerror(-r)));
+}
+
+int pme_repair_place_way(struct pme_stack *stack, const struct pme_dev *dev, struct pme_range range,
+			 char **ret)
+{
+	return each_way(stack, dev, range, check_way, ret);
+}
+
+int pme_repair_place_lists(struct pme_stack *stack, const struct pme_dev *dev,
+			   struct pme_range range, char **ret)
+{
+	return each_way(stack, dev, range, check_list, ret);
 }
 
 /* ---- the file ---- */

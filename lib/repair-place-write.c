@@ -11,7 +11,7 @@
 #include "media.h"
 #include "remap.h"
 #include "repair-place.h"
-#include "source.h"
+#include "repair-untouched.h"
 
 struct placing {
 	struct pme_work *work;
@@ -177,18 +177,10 @@ static int check_bytes(struct pme_work *work)
 /* Bytes of the step that a list of the kernel still has. */
 static int count_listed(const struct pme_work *work, uint64_t *ret)
 {
-	_cleanup_(pme_selection_done) struct pme_selection every = {0};
 	_cleanup_(pme_stack_done) struct pme_stack stack = {.topo = work->topo};
 	_cleanup_(pme_missing_done) struct pme_missing missing = {0};
-	_cleanup_(pme_bads_done) struct pme_bads bads = {0};
-	_cleanup_(pme_log_done) struct pme_log quiet = {0};
-	int r = pme_select(work->topo, NULL, 0, &quiet, &every);
+	int r = pme_repair_lists(work->topo, PME_BY_BADBLOCKS | PME_BY_REGION, &stack);
 
-	if (r == 0)
-		r = pme_source_kernel(work->topo, &every, &quiet, &bads);
-	for (size_t i = 0; r == 0 && i < bads.count; i++)
-		r = pme_stack_add_bad(&stack, bads.items[i].dev, bads.items[i].range);
-	pme_stack_seal_bad(&stack);
 	if (r == 0)
 		r = pme_missing_of(&stack, work->fs->dev, work->parts[0].device, &missing);
 	*ret = pme_range_list_bytes(&missing.bad);

@@ -53,6 +53,10 @@ int pme_repair_place_check(struct pme_stack *stack, const struct pme_repair_step
 int pme_repair_place_way(struct pme_stack *stack, const struct pme_dev *dev, struct pme_range range,
 			 char **ret);
 
+/* Why a write to @range may leave its bad blocks on the lists of its disks; as above. */
+int pme_repair_place_lists(struct pme_stack *stack, const struct pme_dev *dev,
+			   struct pme_range range, char **ret);
+
 /*
  * Lease, prove, write, verify: 0 or -errno, as pme_work_switch().  Afterwards work->switched says
  * that bytes may be readable that are wrong: then it must not be taken back.

@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 
 #include "repair-steps.h"
+#include "repair-untouched.h"
 
 static const char *const how_names[] = {
 	[PME_HOW_COMMIT] = "commit-range",
@@ -38,7 +39,8 @@ static int add_named(struct pme_repair_named *named, const struct stat *st)
 	int r = pme_grow(&named->items, &named->alloc, named->count, sizeof(*named->items));
 
 	if (r == 0)
-		named->items[named->count++] = (struct pme_repair_name){st->st_dev, st->st_ino};
+		named->items[named->count++] =
+			(struct pme_repair_name){.devno = st->st_dev, .inode = st->st_ino};
 	return r;
 }
 
@@ -141,7 +143,7 @@ static bool is_wanted(const struct pme_repair_named *named, const struct pme_rep
 	if (named->count == 0)
 		return true;
 	for (size_t t = 0; t < step->n_targets; t++)
-		if (pme_repair_names(named, step->targets[t].file))
+		if (pme_repair_name_of(named, step->targets[t].file))
 			return true;
 	return false;
 }
@@ -202,6 +204,8 @@ int pme_repair_plan(const struct pme_os *os, const struct pme_repair_args *args,
 	r = take_files(args, log, &ret->named);
 	if (r == 0)
 		r = check_args(args, &ret->named, log);
+	if (r == 0 && (args->from || args->give_up_zero))
+		pme_repair_look_before(args, &ret->named);
 	if (r == 0)
 		r = scan(os, args, &ret->named, log, &ret->scan);
 	for (size_t i = 0; r == 0 && i < ret->scan.findings.n_fs; i++)

@@ -41,8 +41,9 @@ struct pme_repair_budget {
 	uint64_t used; /* of the free bytes */
 };
 
-/* Is @file among them? */
-bool pme_repair_names(const struct pme_repair_named *named, const struct pme_file *file);
+/* What is known of @file as one of them; NULL: it was not named. */
+struct pme_repair_name *pme_repair_name_of(const struct pme_repair_named *named,
+					   const struct pme_file *file);
 
 /*
  * Everything about one step that can be known without changing anything: targets that can be

@@ -191,7 +191,7 @@ static bool is_wanted(const struct pme_repair_named *named, const struct pme_rew
 	for (size_t i = 0; i < rewrite->n_pieces; i++) {
 		const struct pme_file *file = rewrite->pieces[i].claim->file;
 
-		if (file && pme_repair_names(named, file))
+		if (file && pme_repair_name_of(named, file))
 			return true;
 	}
 	return false;

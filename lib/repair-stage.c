@@ -291,15 +291,22 @@ static int add_owned(struct pme_work *work, int dir, const char *name, void *arg
 		work, fd, (struct pme_range){0, pme_max((uint64_t)st.st_size, work->length)}, arg);
 }
 
-static int look_kept(struct pme_work *work)
+int pme_work_list_kept(struct pme_work *work, struct pme_range_list *ret)
 {
-	_cleanup_(pme_range_list_done) struct pme_range_list owned = {0};
 	int r = work->dir < 0 ? open_dir(work) : 0;
 
 	if (r == 0)
-		r = each_file(work, false, add_owned, &owned);
+		r = each_file(work, false, add_owned, ret);
 	if (r == 0 || r == -ENOENT)
-		r = each_file(work, true, add_owned, &owned);
+		r = each_file(work, true, add_owned, ret);
+	return r;
+}
+
+static int look_kept(struct pme_work *work)
+{
+	_cleanup_(pme_range_list_done) struct pme_range_list owned = {0};
+	int r = pme_work_list_kept(work, &owned);
+
 	if (r < 0)
 		return r;
 	work->kept = owned.count > 0;

@@ -21,12 +21,13 @@ struct planning {
 	struct pme_log *log;
 };
 
-bool pme_repair_names(const struct pme_repair_named *named, const struct pme_file *file)
+struct pme_repair_name *pme_repair_name_of(const struct pme_repair_named *named,
+					   const struct pme_file *file)
 {
 	for (size_t i = 0; i < named->count; i++)
 		if (named->items[i].devno == file->devno && named->items[i].inode == file->inode)
-			return true;
-	return false;
+			return &named->items[i];
+	return NULL;
 }
 
 /* Takes @text. */
@@ -104,8 +105,12 @@ static bool has_proof(const struct pme_repair_step *step)
 }
 
 /* What is written but not on the media yet must be there, or be known not to get there. */
-static int flush(struct pme_repair_opened *opened)
+static int flush(const struct pme_repair_named *named, struct pme_repair_opened *opened)
 {
+	const struct pme_repair_name *name = pme_repair_name_of(named, opened->file);
+
+	if (name && name->lost < 0) /* it is told only once */
+		return name->lost;
 	if (!opened->flushed)
 		opened->flush_error = fsync(opened->access.fd) < 0 ? -errno : 0;
 	opened->flushed = true;
@@ -117,7 +122,7 @@ static int ask_donors(struct planning *p, size_t target, struct pme_repair_opene
 	struct pme_want *want = &opened->access.want;
 	struct pme_donor donor = {0};
 	char *reason = NULL;
-	int r = flush(opened);
+	int r = flush(&p->plan->named, opened);
 
 	if (r < 0) {
 		reason = pme_printf("what was written to it last cannot be brought to the media "
@@ -126,7 +131,7 @@ static int ask_donors(struct planning *p, size_t target, struct pme_repair_opene
 		return reason ? add_reason(p->step, reason) : -ENOMEM;
 	}
 	/* it has the bytes of the file that was named with it: a sharer may have them elsewhere */
-	if (!pme_repair_names(&p->plan->named, want->file))
+	if (!pme_repair_name_of(&p->plan->named, want->file))
 		want->from = NULL;
 	r = pme_donor_find(want, p->log, &donor, &reason);
 	if (r < 0)
@@ -214,7 +219,7 @@ static const struct pme_file *unnamed(const struct planning *p)
 	for (size_t t = 0; t < p->step->n_targets; t++) {
 		const struct pme_file *file = p->step->targets[t].file;
 
-		if (file->vault == 0 && !pme_repair_names(&p->plan->named, file))
+		if (file->vault == 0 && !pme_repair_name_of(&p->plan->named, file))
 			return file;
 	}
 	return NULL;

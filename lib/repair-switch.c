@@ -441,18 +441,33 @@ static int clone_target(struct pme_work *work, size_t i)
 
 /* ---- all of them ---- */
 
+static int switch_target(struct pme_work *work, size_t i)
+{
+	int r = pme_work_note(work, "switch", i);
+
+	if (r < 0)
+		return r;
+	return work->how == PME_HOW_COMMIT ? commit_target(work, i) : clone_target(work, i);
+}
+
+int pme_work_switch_one(struct pme_work *work, size_t i)
+{
+	int r = work->how == PME_HOW_COMMIT ? 0 : pme_work_lease(work, i);
+
+	if (r == 0)
+		r = switch_target(work, i);
+	pme_work_unlease(work, i);
+	return r;
+}
+
 int pme_work_switch(struct pme_work *work)
 {
-	bool commit = work->how == PME_HOW_COMMIT;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && !commit && i < work->n_targets; i++)
+	for (size_t i = 0; r == 0 && work->how != PME_HOW_COMMIT && i < work->n_targets; i++)
 		r = pme_work_lease(work, i);
-	for (size_t i = 0; r == 0 && i < work->n_targets; i++) {
-		r = pme_work_note(work, "switch", i);
-		if (r == 0)
-			r = commit ? commit_target(work, i) : clone_target(work, i);
-	}
+	for (size_t i = 0; r == 0 && i < work->n_targets; i++)
+		r = switch_target(work, i);
 	for (size_t i = 0; i < work->n_targets; i++)
 		pme_work_unlease(work, i);
 	return r;

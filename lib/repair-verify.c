@@ -11,6 +11,8 @@
 #include "xfs-fsmap.h"
 #include "xfs-inode.h"
 
+#define TOLD_MAX 64 /* pieces of files of which it is told that they have bad blocks still */
+
 /* Inodes of our own files. */
 struct inodes {
 	uint64_t *items;
@@ -42,7 +44,25 @@ static int add_inodes(int dir, struct inodes *ret)
 	return r == -ENOMEM ? r : 0;
 }
 
-/* Is @ino one of our own files: in the quarantine, or (about to go) in the staging folder? */
+/* Of this repair, and of those that are not finished. */
+static int add_staging(const struct pme_work *work, struct inodes *ret)
+{
+	struct pme_os os = {.root = work->staging};
+	char **names = NULL;
+	size_t count = 0;
+	int r = pme_os_list(&os, ".", &names, &count);
+
+	for (size_t n = 0; r == 0 && n < count; n++) {
+		_cleanup_close_ int dir = pme_os_open_at(work->staging, names[n],
+							 O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+
+		r = add_inodes(dir, ret);
+	}
+	pme_os_free_names(names, count);
+	return r;
+}
+
+/* Is @ino one of our own files: in the quarantine, or (about to go) in a staging folder? */
 static int is_ours(struct pme_work *work, uint64_t ino, struct inodes *ours)
 {
 	_cleanup_close_ int parked = -1;
@@ -52,7 +72,7 @@ static int is_ours(struct pme_work *work, uint64_t ino, struct inodes *ours)
 		parked = pme_vault_open(work->reach.root, PME_VAULT_QUARANTINE, false);
 		r = add_inodes(parked, ours);
 		if (r == 0)
-			r = add_inodes(work->dir, ours);
+			r = add_staging(work, ours);
 	}
 	for (size_t i = 0; r == 0 && i < ours->count; i++)
 		r = ours->items[i] == ino;
@@ -60,7 +80,7 @@ static int is_ours(struct pme_work *work, uint64_t ino, struct inodes *ours)
 }
 
 static int check_piece(struct pme_work *work, const struct pme_xfs_piece *piece,
-		       struct inodes *ours)
+		       struct inodes *ours, struct pme_xfs_pieces *late)
 {
 	int r;
 
@@ -69,17 +89,13 @@ static int check_piece(struct pme_work *work, const struct pme_xfs_piece *piece,
 	if (piece->flags & FMR_OF_SPECIAL_OWNER)
 		return pme_work_fail(work, -EUCLEAN, "bad blocks belong to metadata now");
 	r = is_ours(work, piece->owner, ours);
-	if (r == 0 && !work->told_sharer) {
-		work->told_sharer = true;
-		pme_log_add(work->log, PME_WARNING, work->targets[0].path,
-			    "inode %llu has come to share the bad blocks since they were looked "
-			    "for: it has them still, and has to be repaired, too",
-			    (unsigned long long)piece->owner);
-	}
+	if (r == 0)
+		r = pme_xfs_pieces_add(late, piece);
 	return r < 0 ? r : 0;
 }
 
-static int check_part(struct pme_work *work, struct pme_range device, struct inodes *ours)
+static int check_part(struct pme_work *work, struct pme_range device, struct inodes *ours,
+		      struct pme_xfs_pieces *late)
 {
 	struct pme_xfs_records records = {0};
 	struct pme_xfs_pieces pieces = {0};
@@ -90,14 +106,14 @@ static int check_part(struct pme_work *work, struct pme_range device, struct ino
 	if (r < 0)
 		pme_work_fail(work, r, "the reverse map cannot be read: %s", strerror(-r));
 	for (size_t i = 0; r == 0 && i < pieces.count; i++)
-		r = check_piece(work, &pieces.items[i], ours);
+		r = check_piece(work, &pieces.items[i], ours, late);
 	pme_xfs_records_done(&records);
 	pme_xfs_pieces_done(&pieces);
 	return r;
 }
 
-/* Nobody has the bad blocks but us: asked of the reverse map, where there is one. */
-static int check_owners(struct pme_work *work)
+/* Nobody has the bad blocks but us, and @late: asked of the reverse map, where there is one. */
+static int check_owners(struct pme_work *work, struct pme_xfs_pieces *late)
 {
 	_cleanup_(inodes_done) struct inodes ours = {0};
 	struct pme_xfs_geo geo;
@@ -106,7 +122,28 @@ static int check_owners(struct pme_work *work)
 	if (r < 0 || !geo.has_rmap)
 		return 0; /* the files themselves were asked */
 	for (size_t p = 0; r == 0 && p < work->n_parts; p++)
-		r = check_part(work, work->parts[p].device, &ours);
+		r = check_part(work, work->parts[p].device, &ours, late);
+	return r;
+}
+
+/* Who came to share them meanwhile is repaired, too, or told of. */
+static int check_sharers(struct pme_work *work)
+{
+	_cleanup_(pme_xfs_pieces_done) struct pme_xfs_pieces late = {0}, left = {0};
+	_cleanup_free_ char *why = NULL;
+	int r = check_owners(work, &late);
+
+	if (r < 0 || late.count == 0)
+		return r;
+	r = pme_work_join(work, &late, &why);
+	if (r == 0)
+		r = check_owners(work, &left);
+	for (size_t i = 0; r == 0 && i < pme_min(left.count, (size_t)TOLD_MAX); i++)
+		pme_log_add(work->log, PME_WARNING, work->targets[0].path,
+			    "inode %llu has come to share the bad blocks since they were looked "
+			    "for: it has them still, and has to be repaired, too (%s)",
+			    (unsigned long long)left.items[i].owner,
+			    why ? why : "it goes on coming");
 	return r;
 }
 
@@ -182,7 +219,7 @@ static int verify_target(struct pme_work *work, size_t i)
 
 int pme_work_verify(struct pme_work *work)
 {
-	int r = check_owners(work);
+	int r = check_sharers(work);
 
 	for (size_t i = 0; r == 0 && i < work->n_targets; i++)
 		r = verify_target(work, i);

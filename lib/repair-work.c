@@ -60,17 +60,29 @@ int pme_work_note(struct pme_work *work, const char *name, size_t target)
 		     : 0;
 }
 
+static void target_done(struct pme_work *work, size_t i)
+{
+	struct pme_work_target *t = &work->targets[i];
+
+	pme_work_unlease(work, i);
+	pme_range_list_done(&t->given);
+	free(t->path);
+	free(t->caps);
+	free(t->starts);
+}
+
+void pme_work_drop_target(struct pme_work *work, size_t i)
+{
+	target_done(work, i);
+	work->n_targets--;
+	memmove(&work->targets[i], &work->targets[i + 1],
+		(work->n_targets - i) * sizeof(*work->targets));
+}
+
 void pme_work_done(struct pme_work *work)
 {
-	for (size_t i = 0; i < work->n_targets; i++) {
-		struct pme_work_target *t = &work->targets[i];
-
-		pme_work_unlease(work, i);
-		pme_range_list_done(&t->given);
-		free(t->path);
-		free(t->caps);
-		free(t->starts);
-	}
+	for (size_t i = 0; i < work->n_targets; i++)
+		target_done(work, i);
 	free(work->targets);
 	free(work->parts);
 	pme_close_fd(&work->dir);
@@ -151,7 +163,7 @@ int pme_work_enter(struct pme_work *work, const struct pme_fs *fs, bool make)
 	if (work->staging < 0)
 		return pme_work_fail(work, work->staging, "%s/%s of the filesystem: %s", PME_VAULT,
 				     pme_vault_part_name(PME_VAULT_STAGING),
-				     strerror(-work->staging));
+				     pme_vault_error(work->staging));
 	if (flock(work->staging, LOCK_EX | LOCK_NB) < 0) {
 		r = -errno;
 		return pme_work_fail(work, r, "another repair of this filesystem runs");

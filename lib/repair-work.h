@@ -29,6 +29,7 @@
 #include "donor-reach.h"
 #include "repair-journal.h"
 #include "repair.h"
+#include "xfs-fsmap.h"
 
 /* More bytes, or parts, at once are not repaired together: 64 MiB. */
 #define PME_WORK_MAX (64ULL << 20)
@@ -87,7 +88,6 @@ struct pme_work {
 	bool kept;		/* a file of ours has bad blocks, too */
 	bool switched;		/* a target has good ones already: there is no way back */
 	bool may_have_switched; /* of an earlier run: it had come to an act "switch" */
-	bool told_sharer;	/* that somebody else has bad blocks, too */
 	struct pme_work_before before;
 
 	unsigned char *good;	      /* @length bytes, zero behind the end of the file */
@@ -103,6 +103,7 @@ struct pme_work {
 int pme_work_add_part(struct pme_work *work, struct pme_range device);
 /* And a target, with room for where each of the parts is in it: or NULL. */
 struct pme_work_target *pme_work_add_target(struct pme_work *work);
+void pme_work_drop_target(struct pme_work *work, size_t i);
 
 /* What the journal is told; @steps has one for each part.  A new reference. */
 struct json_object *pme_work_about(const struct pme_work *work,
@@ -165,6 +166,8 @@ int pme_work_keep_bad(struct pme_work *work);	/* "bad" */
 int pme_work_source(struct pme_work *work, size_t i, uint64_t end, bool own);
 /* One of its own with holes, where all parts are as far from @start as they are in the target. */
 int pme_work_spread(struct pme_work *work, size_t i, struct pme_range span);
+/* The bad blocks that a file of ours has, too, as bytes of the device: appended, normalized. */
+int pme_work_list_kept(struct pme_work *work, struct pme_range_list *ret);
 /* Which way does it go, after a crash?  Sets kept and switched. */
 int pme_work_look(struct pme_work *work);
 int pme_work_park(struct pme_work *work); /* what has them goes into the quarantine */
@@ -177,7 +180,15 @@ int pme_work_lease(struct pme_work *work, size_t i);
 void pme_work_unlease(struct pme_work *work, size_t i);
 int pme_work_save_attributes(struct pme_work *work, size_t i, int fd);
 int pme_work_switch(struct pme_work *work); /* all targets */
+/* One of them, when others have been: the bad blocks are kept. */
+int pme_work_switch_one(struct pme_work *work, size_t i);
 int pme_work_verify(struct pme_work *work);
+
+/*
+ * repair-late.c: owners of bad blocks @late that are no targets become some, and are given good
+ * ones.  *@ret_why (allocated, or NULL) says of one of them why it could not.  0, -ENOMEM.
+ */
+int pme_work_join(struct pme_work *work, const struct pme_xfs_pieces *late, char **ret_why);
 
 /* repair-acts.c: from nothing; and from where something is kept, to the end. */
 int pme_work_begin(struct pme_work *work);

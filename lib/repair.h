@@ -69,6 +69,9 @@ struct pme_repair_step {
 struct pme_repair_name {
 	dev_t devno;
 	uint64_t inode;
+	int64_t ctime; /* ns, before the scan: where bytes without proof may be used */
+	int error;     /* of looking at it then: nothing is known; or 0 */
+	int lost;      /* -errno: what was written to it did not get to the media */
 };
 struct pme_repair_named {
 	struct pme_repair_name *items;

@@ -111,30 +111,52 @@ int pme_replica_remove(int object, uint64_t version, int checkpoints)
 	return checkpoint ? pme_checkpoint_remove(checkpoints, checkpoint) : -ENOMEM;
 }
 
+static bool is_unseen(const char *name)
+{
+	uint64_t sync;
+
+	return pme_saved_version_parse(name, "." PME_SAVED_UNSEEN, &sync) == 0;
+}
+
+/* Is it a file of one of these versions, or says something of them?  1, 0, -ENOMEM. */
+static int is_known(const char *name, const uint64_t *versions, size_t count)
+{
+	if (strcmp(name, PME_SAVED_DAMAGED) == 0)
+		return 1;
+	if (is_unseen(name) || strstr(name, ".new"))
+		return 0;
+	for (size_t i = 0; i < count; i++) {
+		_cleanup_free_ char *version = pme_replica_name(versions[i], "");
+
+		if (!version)
+			return -ENOMEM;
+		if (strncmp(name, version, strlen(version)) == 0)
+			return 1;
+	}
+	return 0;
+}
+
 int pme_replica_sweep(int object)
 {
 	const struct pme_os here = {.root = object};
 	_cleanup_free_ uint64_t *versions = NULL;
 	char **names = NULL;
 	size_t count = 0, n_names = 0;
+	bool seen = false;
 	int r = pme_saved_versions(object, &versions, &count);
 
 	if (r == 0)
 		r = pme_os_list(&here, ".", &names, &n_names);
 	for (size_t i = 0; r == 0 && i < n_names; i++) {
-		bool known = strcmp(names[i], PME_SAVED_DAMAGED) == 0;
+		int known = is_known(names[i], versions, count);
 
-		for (size_t j = 0; !known && j < count; j++) {
-			_cleanup_free_ char *version = pme_replica_name(versions[j], "");
-
-			if (!version)
-				r = -ENOMEM;
-			known = !version || (strncmp(names[i], version, strlen(version)) == 0 &&
-					     !strstr(names[i], ".new"));
-		}
-		if (!known && unlinkat(object, names[i], 0) < 0 && errno != ENOENT)
+		if (known < 0)
+			r = known;
+		else if (known == 0 && unlinkat(object, names[i], 0) < 0 && errno != ENOENT)
 			r = -errno;
+		seen = seen || is_unseen(names[i]);
 	}
 	pme_os_free_names(names, n_names);
-	return r;
+	/* If it came back after a crash the file would seem to be away since then. */
+	return r == 0 && seen ? pme_os_sync(object) : r;
 }

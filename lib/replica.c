@@ -275,8 +275,9 @@ static int write_pages(struct writing *w)
 
 	for (uint64_t page = 0; page < m->n_pages; page++) {
 		size_t count = (size_t)pme_min(PER_PAGE, blocks - page * PER_PAGE);
+		/* What the base lacks is tried again, wherever that is. */
 		bool same = w->cloned && page < base->manifest->n_pages &&
-			    !has_changed(w, page * PER_PAGE, PER_PAGE);
+			    !base->manifest->lacking && !has_changed(w, page * PER_PAGE, PER_PAGE);
 		int r = same ? pme_manifest_keep_page(m, base->manifest, page)
 			     : write_page(w, page, count);
 
@@ -323,6 +324,7 @@ static int write_version(struct writing *w)
 		r = write_pages(w);
 	if (r == 0)
 		r = confirm(w->job);
+	m->lacking = w->job->unreadable > 0;
 	return r < 0 ? r : pme_manifest_write(w->job->object, name, m);
 }
 

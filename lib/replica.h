@@ -18,7 +18,7 @@ struct pme_replica_job {
 	const struct pme_saved *base;	      /* version that has all but @changed; or NULL */
 	const struct pme_range_list *changed; /* whole blocks, normalized; only with @base */
 	bool fresh; /* share nothing with the base: what is kept of it is read, checked, copied */
-	struct pme_manifest *manifest;	 /* filled but for pages; gets them */
+	struct pme_manifest *manifest;	 /* filled but for pages, which it gets, and lacking */
 	const struct pme_sample *sample; /* the source must still be like this at the end; or NULL
 					  */
 
@@ -58,8 +58,23 @@ int pme_replica_drop(int object, uint64_t version);
  */
 int pme_replica_remove(int object, uint64_t version, int checkpoints);
 
-/* Take away files of versions without manifest: of syncs that were killed.  0 or -errno. */
+/*
+ * Take away files of versions without manifest: of syncs that were killed; and, for good, what says
+ * that the file was not met.  0 or -errno.
+ */
 int pme_replica_sweep(int object);
+
+/*
+ * Append the blocks that a version does not have though the file had bytes there: they could not be
+ * read when it was made, or their digests cannot be now: then *@ret_unread is that error, else 0.
+ * Normalized.  0, -ENOMEM, -E2BIG.
+ */
+int pme_replica_lacking(const struct pme_saved *saved, struct pme_range_list *ret, int *ret_unread);
+/*
+ * Take out of @lacking, whole blocks, normalized, what of it this version has, and has right.  1:
+ * it has some, or nobody can tell; 0: it has none; -ENOMEM, -E2BIG.
+ */
+int pme_replica_fill(const struct pme_saved *saved, struct pme_range_list *lacking);
 
 struct pme_replica_check {
 	uint64_t bytes;	  /* read */

@@ -15,6 +15,7 @@
 #include "rest-parts.h"
 #include "rest.h"
 
+#define GAP_MAX (1U << 20) /* bytes in front of the first partition that boot loaders use */
 #define EXTENDED_MAX 65536 /* the device of an extended partition has a block, at least 1 KiB */
 
 struct fill {
@@ -291,6 +292,70 @@ bool pme_rest_is_extended(struct pme_stack *stack, const struct pme_dev *dev)
 	return mbr.next > 0 && mbr.next * logical_block(stack, dev->disk) == dev->start;
 }
 
+/* Where the first partition begins, as far as boot loaders have used what is in front of it. */
+static uint64_t gap_end(const struct pme_dev *dev)
+{
+	uint64_t end = pme_min(dev->size, (uint64_t)GAP_MAX);
+
+	for (size_t i = 0; i < dev->n_uppers; i++)
+		if (dev->uppers[i]->kind == PME_DEV_PARTITION)
+			end = pme_min(end, dev->uppers[i]->start);
+	return end;
+}
+
+static bool is_zero(const unsigned char *bytes, uint64_t length)
+{
+	for (uint64_t i = 0; i < length; i++)
+		if (bytes[i] != 0)
+			return false;
+	return true;
+}
+
+/* Is all of @area that can be read zeros, and can some of it be read?  1, 0, -ENOMEM. */
+static int is_blank(const struct fill *fill, struct pme_range area)
+{
+	const struct pme_topo *topo = fill->stack->topo;
+	_cleanup_free_ unsigned char *buf = malloc(area.length);
+	uint64_t at = area.start;
+	int blank = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	if (pme_media_read_dev(topo, fill->dev, buf, area.length, area.start) == 0)
+		return is_zero(buf, area.length);
+	for (; at < pme_range_end(area); at += fill->block) {
+		uint64_t length = pme_min(fill->block, pme_range_end(area) - at);
+
+		if (pme_media_read_dev(topo, fill->dev, buf, length, at) < 0)
+			continue;
+		if (!is_zero(buf, length))
+			return 0;
+		blank = 1;
+	}
+	return blank;
+}
+
+/* What is in front of the first partition is in no table, and may be needed at the start. */
+static int say_gap(struct fill *fill)
+{
+	struct pme_range gap = {.start = fill->block}, asked;
+	int r;
+
+	gap.length = gap_end(fill->dev) - pme_min(gap.start, gap_end(fill->dev));
+	if (gap.length == 0 || !pme_range_intersect(gap, fill->range, &asked))
+		return 0;
+	r = is_blank(fill, gap);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = take(fill, gap, &asked);
+	return r <= 0 ? r
+		      : pme_steps_unknown(fill->ret, asked, NULL,
+					  "in front of the first partition of %s, and not known to "
+					  "be empty: boot loaders have code there (GRUB its core "
+					  "image)",
+					  pme_dev_label(fill->dev));
+}
+
 static int say_mbr(struct fill *fill)
 {
 	int r;
@@ -302,7 +367,8 @@ static int say_mbr(struct fill *fill)
 		return r < 0 ? r : say_rest(fill, NULL);
 	}
 	r = say(fill, (struct pme_range){0, fill->block}, "MBR");
-
+	if (r == 0)
+		r = say_gap(fill);
 	if (r == 0 && has_logical(fill->stack, fill->dev))
 		r = say_chain(fill);
 	else if (r == 0)

@@ -61,6 +61,20 @@ int pme_saved_is_damaged(int object)
 	return pme_os_exists(&here, PME_SAVED_DAMAGED);
 }
 
+int pme_saved_unseen(int object, uint64_t *ret)
+{
+	const struct pme_os here = {.root = object};
+	char **names = NULL;
+	size_t count = 0;
+	int r = pme_os_list(&here, ".", &names, &count);
+	bool found = false;
+
+	for (size_t i = 0; r == 0 && !found && i < count; i++)
+		found = pme_saved_version_parse(names[i], "." PME_SAVED_UNSEEN, ret) == 0;
+	pme_os_free_names(names, count);
+	return r < 0 ? r : found;
+}
+
 char *pme_saved_object_name(uint64_t inode, uint32_t generation)
 {
 	return pme_printf("%016llx-%08x", (unsigned long long)inode, generation);
@@ -136,6 +150,7 @@ int pme_saved_look(int object, uint64_t **ret, size_t *ret_count, size_t *ret_ot
 	_cleanup_free_ uint64_t *versions = NULL;
 	char **names = NULL;
 	size_t n_names = 0, count = 0;
+	bool unseen = false;
 	int r = pme_os_list(&here, ".", &names, &n_names);
 
 	if (r == 0) {
@@ -147,13 +162,15 @@ int pme_saved_look(int object, uint64_t **ret, size_t *ret_count, size_t *ret_ot
 
 		if (pme_saved_version_parse(names[i], ".manifest", &version) == 0)
 			versions[count++] = version;
+		else if (pme_saved_version_parse(names[i], "." PME_SAVED_UNSEEN, &version) == 0)
+			unseen = true;
 	}
 	pme_os_free_names(names, n_names);
 	if (r < 0)
 		return r;
 	*ret = pme_take_ptr(versions);
 	*ret_count = count;
-	*ret_others = n_names - count;
+	*ret_others = unseen ? SIZE_MAX : n_names - count;
 	return 0;
 }
 

@@ -4,6 +4,8 @@
  *
  *   REPLICA/ID/INODE-GENERATION/N.data, N.sums, N.manifest   of each version of a file
  *   REPLICA/ID/INODE-GENERATION/damaged                      a version was found damaged
+ *   REPLICA/ID/INODE-GENERATION/N.unseen                     sync N was the first that did not meet
+ *                                                            the file, though it lives; empty
  *   VAULT/checkpoints/ID/INODE-GENERATION-N-NONCE            its checkpoint
  *   VAULT/checkpoints/ID/dax/…                               the same, where it has to be DAX
  *
@@ -17,6 +19,7 @@
 #include "saved.h"
 
 #define PME_SAVED_DAMAGED "damaged"
+#define PME_SAVED_UNSEEN "unseen"
 
 /*
  * The directory @name of @parent, which only root may enter; with @make, made when missing (not
@@ -32,6 +35,8 @@ int pme_saved_replica(const struct pme_os *os, const struct pme_protection *prot
 
 /* Was a version in the directory of an object found damaged?  1, 0, -errno. */
 int pme_saved_is_damaged(int object);
+/* The first sync that did not meet the file: 1, 0: each did, -errno. */
+int pme_saved_unseen(int object, uint64_t *ret);
 
 /* Names, allocated; NULL without memory. */
 char *pme_saved_object_name(uint64_t inode, uint32_t generation);
@@ -47,7 +52,10 @@ int pme_saved_version_parse(const char *name, const char *suffix, uint64_t *ret)
 
 /* Generations of the versions in the directory of an object, newest first: 0 or -errno. */
 int pme_saved_versions(int object, uint64_t **ret, size_t *ret_count);
-/* The same, and how many names there are besides the manifests: two for each, and "damaged". */
+/*
+ * The same, and how many names there are besides the manifests: two for each, and "damaged";
+ * SIZE_MAX where one of them says that the file was not met.
+ */
 int pme_saved_look(int object, uint64_t **ret, size_t *ret_count, size_t *ret_others);
 
 /*

@@ -237,6 +237,29 @@ static int search_object(const struct search *s, int object)
 	return r;
 }
 
+/* Can it have kept the file?  Not when what it protects is on another filesystem. */
+static bool may_have(const struct search *s, const struct pme_os *os)
+{
+	struct stat st;
+
+	return pme_os_stat(os, s->protection->path + 1, true, &st) < 0 ||
+	       st.st_dev == s->file->devno;
+}
+
+/* Whether there are good bytes is not known, then. */
+static void tell_unusable(const struct search *s, const struct pme_os *os, int error)
+{
+	static const char text[] = "what is kept there of %s cannot be used: %s%s";
+	const char *hint = error == -ENOENT ? ": is its filesystem mounted?" : "";
+
+	if (may_have(s, os))
+		pme_log_incomplete(s->log, s->protection->replica, text, s->protection->path,
+				   strerror(-error), hint);
+	else
+		pme_log_add(s->log, PME_INFO, s->protection->replica, text, s->protection->path,
+			    strerror(-error), hint);
+}
+
 /* In one protection: 0 or what pme_saved_is_shortage(). */
 static int search_protection(struct search *s, const struct pme_os *os, int root)
 {
@@ -252,9 +275,7 @@ static int search_protection(struct search *s, const struct pme_os *os, int root
 		return 0; /* it is not under this protection */
 	r = object < 0 ? object : search_object(s, object);
 	if (r < 0 && !pme_saved_is_shortage(r))
-		pme_log_add(s->log, PME_INFO, s->protection->replica,
-			    "what is kept there of %s cannot be used: %s", s->protection->path,
-			    strerror(-r));
+		tell_unusable(s, os, r);
 	return pme_saved_is_shortage(r) ? r : 0;
 }
 

@@ -25,6 +25,7 @@
 struct looking {
 	struct pme_scan *scan;
 	const struct pme_reached_fs *fs;
+	struct pme_log *log;
 	struct pme_reach reach;
 	bool can_reach;
 	size_t n_heads;
@@ -36,6 +37,8 @@ static const char swap_advice[] =
 	"anew.";
 static const char loop_advice[] =
 	"See what is said of that device: the file itself is only its storage.";
+static const char lone_loop_advice[] =
+	"What is lost on that device is not known: compare what it carries with a backup.";
 
 /* --- what the kernel says --- */
 
@@ -87,14 +90,22 @@ static char *loop_text(const struct pme_topo *topo, const struct pme_dev *dev)
 	return pme_printf("image of %s", dev->name);
 }
 
-static int set_loop(const struct pme_topo *topo, const struct pme_dev *dev, struct pme_file *file)
+/* Of files of some filesystems nobody goes on to the loop device: topo-loop.c. */
+static int set_loop(const struct looking *looking, const struct pme_dev *dev, struct pme_file *file)
 {
+	const struct pme_topo *topo = looking->scan->topo;
+
+	if (dev->n_lowers == 0)
+		pme_log_incomplete(looking->log, dev->name,
+				   "its storage is a file on %s, and is not followed from there: "
+				   "what is lost on it is not known",
+				   looking->fs->fs.type);
 	file->use = pme_use_new(&(struct pme_use){
 		.kind = PME_USE_LOOP_IMAGE,
 		.source = PME_USE_BY_KERNEL,
 		.what = loop_text(topo, dev),
 		.name = strdup(dev->name),
-		.advice = loop_advice,
+		.advice = dev->n_lowers > 0 ? loop_advice : lone_loop_advice,
 	});
 	return file->use ? 0 : -ENOMEM;
 }
@@ -155,7 +166,7 @@ static int look_at(struct looking *looking, struct pme_file *file)
 		return set_swap(file);
 	loop = loop_of(topo, file);
 	if (loop)
-		return set_loop(topo, loop, file);
+		return set_loop(looking, loop, file);
 	r = read_head(looking, file);
 	if (r < 0)
 		return r;
@@ -181,6 +192,7 @@ static int look_at_fs(struct pme_scan *scan, const struct pme_reached_fs *fs, st
 	struct looking looking = {
 		.scan = scan,
 		.fs = fs,
+		.log = log,
 		.reach = {.entry = {.fd = -1}, .root = -1},
 	};
 	int r = 0;

@@ -67,17 +67,30 @@ static int link_file(struct pme_topo *topo, struct pme_dev *dev, struct pme_log 
 	return lower ? pme_topo_link((struct pme_dev *)lower, dev, log) : 0;
 }
 
+/* The path that the attribute shows, raw: a name may hold any newline but the last one. */
+static int read_backing_file(const struct pme_topo *topo, const struct pme_dev *dev, char **ret)
+{
+	size_t len;
+	int r = pme_os_read_attr(topo->os, ret, &len, "sys/class/block/%s/loop/backing_file",
+				 dev->name);
+
+	if (r == 0 && len > 0 && (*ret)[len - 1] == '\n')
+		(*ret)[len - 1] = '\0';
+	return r;
+}
+
 /* 0 also for a device without a file. */
 static int load_loop(struct pme_topo *topo, struct pme_dev *dev, struct pme_log *log)
 {
 	_cleanup_free_ char *file = NULL;
 	uint64_t offset;
-	int r = pme_os_read_line(topo->os, &file, "sys/class/block/%s/loop/backing_file",
-				 dev->name);
+	int r = read_backing_file(topo, dev, &file);
 
-	if (r < 0)
-		return r == -ENOMEM ? r : 0;
-	r = pme_os_read_u64(topo->os, &offset, "sys/class/block/%s/loop/offset", dev->name);
+	if (r == 0)
+		r = pme_os_read_u64(topo->os, &offset, "sys/class/block/%s/loop/offset", dev->name);
+	if (r < 0 && r != -ENOMEM && r != -ENOENT)
+		pme_log_incomplete(log, dev->name, "cannot read which file is behind it: %s",
+				   strerror(-r));
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
 	dev->loop = calloc(1, sizeof(*dev->loop));

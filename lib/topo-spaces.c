@@ -16,7 +16,7 @@
 struct load {
 	const struct pme_topo *topo;
 	struct pme_spaces *spaces;
-	size_t denied;
+	size_t denied, vague;
 	bool cut;
 };
 
@@ -56,7 +56,11 @@ static int add_mount(struct load *load, struct libmnt_fs *fs)
 		.id = (uint64_t)mnt_fs_get_id(fs),
 		.space = spaces->count,
 	};
-	return pme_mount_fill(load->topo, fs, &mount->mount);
+	r = pme_mount_fill(load->topo, fs, &mount->mount);
+	if (r == 0) /* ours were asked before */
+		load->vague += mount->space > 0 && mount->mount.devno == 0 &&
+			       strcmp(mount->mount.type, "btrfs") == 0;
+	return r;
 }
 
 static int add_table(struct load *load, struct libmnt_table *table)
@@ -159,6 +163,11 @@ int pme_spaces_load(const struct pme_topo *topo, struct pme_log *log, struct pme
 		pme_log_incomplete(log, "/proc",
 				   "cannot see the mounts of %zu processes: run as root",
 				   load.denied);
+	if (load.vague > 0 && pme_btrfs_is_missed(topo))
+		pme_log_incomplete(log, "/proc",
+				   "cannot tell on which devices %zu mounts of btrfs in other "
+				   "namespaces are",
+				   load.vague);
 	if (load.cut)
 		pme_log_incomplete(log, "/proc", "there are too many mounts: not all are known");
 	return r == -ENOMEM ? r : 0;

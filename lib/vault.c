@@ -62,6 +62,15 @@ int pme_vault_open(int root, enum pme_vault_part part, bool make)
 	return vault < 0 ? vault : open_or_make(vault, parts[part], make);
 }
 
+const char *pme_vault_error(int error)
+{
+	if (error == -EPERM)
+		return PME_VAULT " in the root of the filesystem, and what is in it, must be "
+				 "directories of root, mode 0700: see who changed them, then chown "
+				 "root and chmod 700";
+	return strerror(-error);
+}
+
 /* What stands behind "TARGET/.pmemctl/" in @path, or NULL. */
 static const char *name_in_vault(const char *path, const char *target)
 {

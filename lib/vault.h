@@ -27,6 +27,8 @@ const char *pme_vault_part_name(enum pme_vault_part part); /* "checkpoints" */
  * or others may write it.
  */
 int pme_vault_open(int root, enum pme_vault_part part, bool make);
+/* What is wrong when that returned @error (-errno), and for -EPERM what to do. */
+const char *pme_vault_error(int error);
 
 /*
  * Which part of a vault is @path in, a path of a file as the kernel says it, below the mount point

@@ -15,7 +15,8 @@
 
 #include "os.h"
 
-#define READ_RECORDS 128 /* per ioctl; more does not make it faster */
+#define READ_RECORDS 128	    /* per ioctl; more does not make it faster */
+#define READ_RECORDS_MAX (1U << 20) /* of one block */
 #define PIECE_FLAGS (FMR_OF_PREALLOC | FMR_OF_ATTR_FORK | FMR_OF_EXTENT_MAP | FMR_OF_SPECIAL_OWNER)
 
 /* A point where one owner begins (+1) or ends (-1). */
@@ -103,24 +104,71 @@ static int take_records(const struct fsmap_head *head, struct pme_xfs_records *r
 	return head->fmh_entries > 0;
 }
 
+/* What reaches behind byte @end, of the records from @first on, goes. */
+static void drop_behind(struct pme_xfs_records *records, size_t first, uint64_t end)
+{
+	size_t n = first;
+
+	for (size_t i = first; i < records->count; i++) {
+		const struct fsmap *rec = &records->items[i];
+
+		if (rec->fmr_physical + rec->fmr_length <= end)
+			records->items[n++] = *rec;
+	}
+	records->count = n;
+}
+
+/* Room for @count records, asked for from the beginning of @window: 0, -ENOMEM, -E2BIG. */
+static int ask_from(struct fsmap_head **head, size_t count, dev_t dev, struct pme_range window)
+{
+	if (count > READ_RECORDS_MAX)
+		return -E2BIG;
+	if (!*head || (*head)->fmh_count != count) {
+		free(*head);
+		*head = malloc(fsmap_sizeof(count));
+		if (!*head)
+			return -ENOMEM;
+	}
+	**head = (struct fsmap_head){.fmh_count = (uint32_t)count}; /* records are the kernel's */
+	set_keys(*head, dev, window);
+	return 0;
+}
+
+/*
+ * The surprise: who goes on behind a record of a shared block, as ioctl_getfsmap(2) has it, is not
+ * told of all the other places where the same file has this block (seen with Linux 6.18).  So
+ * what the last block has is asked for anew, and all at once, with as much room as it takes.
+ */
 int pme_xfs_fsmap_read(int fd, dev_t dev, struct pme_range window, struct pme_xfs_records *ret)
 {
-	_cleanup_free_ struct fsmap_head *head = malloc(fsmap_sizeof(READ_RECORDS));
-	int r;
+	_cleanup_free_ struct fsmap_head *head = NULL;
+	uint64_t from = window.start, end = pme_range_end(window);
+	size_t first = ret->count;
+	int r = ask_from(&head, READ_RECORDS, dev, window);
 
-	if (!head)
-		return -ENOMEM;
-	*head = (struct fsmap_head){.fmh_count = READ_RECORDS}; /* records are the kernel's */
-	set_keys(head, dev, window);
-	for (;;) {
+	while (r == 0) {
+		const struct fsmap *last;
+		size_t room = head->fmh_count;
+
 		r = pme_os_ioctl(fd, FS_IOC_GETFSMAP, head);
-		if (r < 0)
-			return r;
-		r = take_records(head, ret);
+		if (r == 0)
+			r = take_records(head, ret);
 		if (r <= 0)
 			return r;
-		fsmap_advance(head);
+		r = 0;
+		last = &head->fmh_recs[head->fmh_entries - 1];
+		if (!(last->fmr_flags & FMR_OF_SHARED)) {
+			fsmap_advance(head);
+			continue;
+		}
+		if (last->fmr_physical > from)
+			from = last->fmr_physical;
+		else
+			room *= 2;
+		drop_behind(ret, first, from);
+		r = ask_from(&head, room, dev, (struct pme_range){from, end - from});
 	}
+	return r;
 }
 
 /* Does @offset grow with the physical address?  Not for special owners and block-map blocks. */

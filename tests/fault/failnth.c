@@ -9,7 +9,9 @@
  *                              "calls TOTAL"
  *   PMEMCTL_FAIL_FILES_ONLY=1  allocations neither count nor fail
  *   PMEMCTL_FAIL_SPARE=NAMES   nor do calls of these libraries (a part of the file's name) and
- *                              functions (the whole name), with commas between
+ *                              functions (the whole name), with commas between; for
+ *                              pthread_getattr_np, which the sanitizers call in each new thread,
+ *                              those of what it calls in libc, too, which has no name outside
  *
  * Calls that libc makes inside itself are not seen, except to malloc() and its family; so functions
  * like fopen() and strdup() are wrapped too.  A stream whose read fails has its error flag set, as
@@ -21,6 +23,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -43,6 +46,7 @@ static const char *log_path;
 static const char *spared; /* libraries and functions whose calls do not count */
 static bool files_only; /* allocations neither count nor fail */
 static bool armed; /* set when the program's own code is about to start */
+static _Thread_local bool in_getattr; /* of this thread: it is spared */
 
 /* Add a line to the log, with calls that are not wrapped; errno is kept. */
 static void note(const char *text)
@@ -78,23 +82,28 @@ static void note_failure(unsigned long n, const char *name, const char *detail, 
 	note(line);
 }
 
-static bool is_spared(const void *caller)
+/* @file or @function may be NULL. */
+static bool is_named(const char *file, const char *function)
 {
-	Dl_info info = {0};
 	char name[64];
 	const char *at;
 	size_t length;
 
-	if (!spared || !dladdr(caller, &info) || !info.dli_fname)
-		return false;
-	for (at = spared; *at; at += length + (at[length] == ',')) {
+	for (at = spared ? spared : ""; *at; at += length + (at[length] == ',')) {
 		length = strcspn(at, ",");
 		snprintf(name, sizeof(name), "%.*s", (int)length, at);
-		if (strstr(info.dli_fname, name) ||
-		    (info.dli_sname && strcmp(info.dli_sname, name) == 0))
+		if ((file && strstr(file, name)) || (function && strcmp(function, name) == 0))
 			return true;
 	}
 	return false;
+}
+
+static bool is_spared(const void *caller)
+{
+	Dl_info info = {0};
+
+	return in_getattr ||
+	       (spared && dladdr(caller, &info) && is_named(info.dli_fname, info.dli_sname));
 }
 
 /* Count a call; true with errno set when it is the one that fails. */
@@ -150,6 +159,19 @@ __attribute__((destructor)) static void stop(void)
 			return failed;                                      \
 		return next arguments;                                      \
 	}
+
+EXPORT int pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes)
+{
+	static int (*next)(pthread_t, pthread_attr_t *);
+	int r;
+
+	in_getattr = is_named(NULL, "pthread_getattr_np");
+	if (!next)
+		next = (int (*)(pthread_t, pthread_attr_t *))dlsym(RTLD_NEXT, "pthread_getattr_np");
+	r = next(thread, attributes);
+	in_getattr = false;
+	return r;
+}
 
 #define FILE_CALL(type, name, parameters, arguments, detail) \
 	WRAP(type, name, parameters, arguments, detail, fail_errno, (type)-1)

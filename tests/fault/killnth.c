@@ -6,6 +6,8 @@
  *
  *   PMEMCTL_KILL_AT=N       before the N-th call; 0 or nothing: it lives
  *   PMEMCTL_KILL_LOG=FILE   before the end "killed N NAME", or at exit "calls TOTAL"
+ *   PMEMCTL_KILL_CALL=NAME  only calls of that name count
+ *   PMEMCTL_KILL_STOP=yes   it is only stopped (SIGSTOP), and goes on when somebody lets it
  *
  * The surprise: of the ioctls only those that give a file other blocks count, and files that are
  * opened only where they may be made.
@@ -30,7 +32,8 @@
 
 static atomic_ulong calls;
 static unsigned long kill_at;
-static const char *log_path;
+static const char *log_path, *only;
+static int kill_by = SIGKILL;
 
 static void note(const char *text)
 {
@@ -51,6 +54,8 @@ __attribute__((constructor)) static void begin(void)
 
 	kill_at = at ? strtoul(at, NULL, 10) : 0;
 	log_path = getenv("PMEMCTL_KILL_LOG");
+	only = getenv("PMEMCTL_KILL_CALL");
+	kill_by = getenv("PMEMCTL_KILL_STOP") ? SIGSTOP : SIGKILL;
 	atomic_store(&calls, 0);
 }
 
@@ -64,14 +69,17 @@ __attribute__((destructor)) static void end(void)
 
 static void moment(const char *name)
 {
-	unsigned long n = atomic_fetch_add(&calls, 1) + 1;
+	unsigned long n;
 	char text[128];
 
+	if (only && strcmp(only, name) != 0)
+		return;
+	n = atomic_fetch_add(&calls, 1) + 1;
 	if (n != kill_at)
 		return;
 	snprintf(text, sizeof(text), "killed %lu %s\n", n, name);
 	note(text);
-	kill(getpid(), SIGKILL);
+	kill(getpid(), kill_by);
 }
 
 #define CALL(type, name, parameters, arguments)                             \

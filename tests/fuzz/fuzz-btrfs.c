@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Fuzz target: what the kernel answers about a btrfs: a buffer of items (TREE_SEARCH_V2), each
- * parsed as its type says; the same bytes as an answer of LOGICAL_INO and as a superblock.
- * Parsers: btrfs-chunk btrfs-items btrfs-search
+ * parsed as its type says; the same bytes as an answer of LOGICAL_INO, as a superblock and as a
+ * tree block.
+ * Parsers: btrfs-chunk btrfs-items btrfs-search btrfs-sums
  */
 #include <linux/btrfs_tree.h>
 
 #include "btrfs-chunk.h"
 #include "btrfs-items.h"
 #include "btrfs-search.h"
+#include "btrfs-sums.h"
 #include "fuzz.h"
 
 /* Every byte of a chunk that is accepted leads to logical bytes and back. */
@@ -59,12 +61,23 @@ static void check_names(const struct pme_btrfs_item *item)
 	}
 }
 
+static void check_sums(const struct pme_btrfs_item *item)
+{
+	const struct pme_btrfs_view view = {.node_size = 16384, .block_size = 4096};
+	const struct pme_btrfs_sums sums = {.size = 4};
+	struct pme_range has;
+
+	if (pme_btrfs_sums_of(&view, &sums, item, (struct pme_range){0, UINT64_MAX}, &has))
+		FUZZ_CHECK(has.length / 4096 * 4 <= item->len && pme_range_end(has) > has.start);
+}
+
 static void check_item(const struct pme_btrfs_item *item, struct pme_btrfs_chunks *chunks)
 {
 	struct pme_btrfs_file_extent file;
 	struct pme_btrfs_inode inode;
 	uint32_t refs;
 
+	check_sums(item);
 	switch (item->key.type) {
 	case BTRFS_CHUNK_ITEM_KEY:
 		pme_btrfs_chunks_add(chunks, item->key.offset, item->data, item->len);
@@ -100,6 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct pme_btrfs_chunks chunks = {0};
 	struct pme_btrfs_container container;
 	struct pme_btrfs_super super;
+	struct pme_btrfs_head head;
 	struct pme_btrfs_item item;
 	size_t pos = 0;
 
@@ -115,5 +129,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (pme_btrfs_container_parse(buf, size, &container) == 0 && container.n_places > 0)
 		pme_btrfs_container_place(buf, container.n_places - 1);
 	pme_btrfs_super_parse(buf, size, &super);
+	pme_btrfs_head_parse(buf, size, &head);
 	return 0;
 }

@@ -30,7 +30,7 @@ clean_up()
 {
 	local i
 	for i in "${holders[@]}"; do
-		kill "$i" && wait "$i"
+		kill "$i" && kill -CONT "$i" && wait "$i" # one may be stopped
 	done
 	# those mounted last first
 	awk -v w="$work/" 'index($5, w) == 1 { print $5 }' /proc/self/mountinfo | tac |

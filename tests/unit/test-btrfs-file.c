@@ -300,7 +300,11 @@ static void check_profile(const struct profile *profile, struct rnd *rnd)
 	uint64_t size = 2 * UNIT * ROWS * profile->columns;
 
 	for (uint64_t i = 0; i < STRIPES; i++)
-		members[i] = (struct pme_btrfs_member){i + 1, i == 1 ? NULL : &dev, 1ULL << 40};
+		members[i] = (struct pme_btrfs_member){
+			.devid = i + 1,
+			.dev = i == 1 ? NULL : &dev,
+			.total_bytes = 1ULL << 40,
+		};
 	add_chunks(profile, &chunks);
 	for (int round = 0; round < 200; round++) {
 		struct pme_btrfs_spots spots = {0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * lib/btrfs-chunk.c against a table of every unit of a chunk, filled row by row; lib/btrfs-items.c
- * with items as they stand on disks, whole and cut short.
+ * with items as they stand on disks, whole and cut short; checksums, and what is known to be stale.
  */
 #include "btrfs-chunk.h"
 #include "btrfs-items.h"
@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "btrfs-search.h"
+#include "btrfs-stale.h"
+#include "btrfs-sums.h"
 #include "check.h"
 #include "random.h"
 
@@ -256,11 +258,56 @@ static void extents_and_their_references(void **state)
 			 -EINVAL);
 	assert_int_equal(pme_btrfs_extent_parse(BTRFS_EXTENT_ITEM_KEY, 1, item, 23, &extent),
 			 -EINVAL);
+	put(item + 8, 77, 8);
 	put(item + 16, 1, 8);
 	assert_int_equal(pme_btrfs_extent_parse(BTRFS_EXTENT_ITEM_KEY, 1, item, 24, &extent), 0);
 	assert_false(extent.is_tree);
+	assert_int_equal(extent.generation, 77);
 	assert_int_equal(pme_btrfs_extent_parse(BTRFS_METADATA_ITEM_KEY, 1, item, 24, &extent),
 			 -EINVAL);
+}
+
+static void heads_and_sums(void **state)
+{
+	/* of "123456789": the check value of CRC-32C, and XXH64 with seed 0 */
+	static const unsigned char crc[] = {0x83, 0x92, 0x06, 0xe3};
+	static const unsigned char xxh[] = {0x83, 0xae, 0xe6, 0x40, 0xdb, 0x41, 0xb8, 0x8c};
+	const struct pme_btrfs_sums crc32c = {0, 4}, xxhash = {1, 8}, sha256 = {2, 32};
+	unsigned char block[101] = {0};
+	struct pme_btrfs_head head;
+
+	(void)state;
+	put(block + 48, 1 << 30, 8);
+	put(block + 80, 77, 8);
+	assert_int_equal(pme_btrfs_head_parse(block, 101, &head), 0);
+	assert_true(head.start == 1 << 30 && head.generation == 77);
+	assert_int_equal(pme_btrfs_head_parse(block, 100, &head), -EINVAL);
+	assert_int_equal(pme_btrfs_sums_check(&crc32c, "123456789", 9, crc), 1);
+	assert_int_equal(pme_btrfs_sums_check(&crc32c, "123456780", 9, crc), 0);
+	assert_int_equal(pme_btrfs_sums_check(&xxhash, "123456789", 9, xxh), 1);
+	assert_int_equal(pme_btrfs_sums_check(&xxhash, "123456780", 9, xxh), 0);
+	assert_int_equal(pme_btrfs_sums_check(&sha256, "123456789", 9, crc), -EOPNOTSUPP);
+}
+
+static void stale_bytes(void **state)
+{
+	struct pme_range ranges[] = {{100, 10}, {200, 50}};
+	const struct pme_btrfs_member member = {.stale = {.items = ranges, .count = 2}}, none = {0};
+	uint64_t length = 1000;
+
+	(void)state;
+	assert_false(pme_btrfs_stale_is(&none, 0, &length));
+	assert_int_equal(length, 1000);
+	assert_false(pme_btrfs_stale_is(&member, 250, &length));
+	assert_int_equal(length, 1000);
+	assert_true(pme_btrfs_stale_is(&member, 210, &length));
+	assert_int_equal(length, 40);
+	length = 1000;
+	assert_false(pme_btrfs_stale_is(&member, 110, &length));
+	assert_int_equal(length, 90);
+	length = 5;
+	assert_true(pme_btrfs_stale_is(&member, 100, &length));
+	assert_int_equal(length, 5);
 }
 
 static void file_extents(void **state)
@@ -374,6 +421,8 @@ int main(void)
 		cmocka_unit_test(chunks_that_make_no_sense),
 		cmocka_unit_test(chunks_are_found),
 		cmocka_unit_test(extents_and_their_references),
+		cmocka_unit_test(heads_and_sums),
+		cmocka_unit_test(stale_bytes),
 		cmocka_unit_test(file_extents),
 		cmocka_unit_test(names_of_inodes),
 		cmocka_unit_test(places_of_the_kernel),

@@ -37,6 +37,7 @@ static void make(struct pme_manifest *m)
 		.taken = 1700000000000000,
 		.has_checkpoint = true,
 		.settled = true,
+		.lacking = true,
 		.inode = 131,
 		.inode_generation = 4000000000,
 		.size = 2 * MIB + 100,
@@ -75,6 +76,7 @@ static void assert_same(const struct pme_manifest *a, const struct pme_manifest 
 	assert_int_equal(a->taken, b->taken);
 	assert_int_equal(a->has_checkpoint, b->has_checkpoint);
 	assert_int_equal(a->settled, b->settled);
+	assert_int_equal(a->lacking, b->lacking);
 	assert_int_equal(a->inode, b->inode);
 	assert_int_equal(a->inode_generation, b->inode_generation);
 	assert_int_equal(a->size, b->size);

@@ -214,19 +214,21 @@ static void parking_never_takes_another_file(void **state)
 	assert_int_equal(pme_quarantine_park(&park), -EEXIST);
 }
 
-/* What the journal says; @about with ' for ". */
-static struct json_object *sources(const char *about, const char *uuid)
+/* What the journal says; @about with ' for ".  @complete: is that all? */
+static struct json_object *sources(const char *about, const char *uuid, bool complete)
 {
 	_cleanup_free_ char *text = strdup(about);
 	struct json_object *object, *found;
+	bool said;
 
 	for (char *c = text; *c; c++)
 		if (*c == '\'')
 			*c = '"';
 	object = json_tokener_parse(text);
 	assert_non_null(object);
-	found = pme_parked_sources(object, uuid);
+	found = pme_parked_sources(object, uuid, &said);
 	json_object_put(object);
+	assert_int_equal(said, complete);
 	return found;
 }
 
@@ -258,7 +260,8 @@ static void sources_come_from_the_journal(void **state)
 		ABOUT(RANGE, "[{'inode': 7, 'starts': [0], 'path': '/a'}]"),
 		"{}",
 	};
-	struct json_object *array = sources(ABOUT(RANGE, "[" TARGET ", {}]"), "u"), *first;
+	struct json_object *array = sources(ABOUT(RANGE, "[" TARGET ", {}]"), "u", false), *first;
+	bool complete = true;
 
 	assert_int_equal(pme_json_count(array), 1);
 	first = pme_json_at(array, 0);
@@ -268,17 +271,38 @@ static void sources_come_from_the_journal(void **state)
 	assert_int_equal(pme_json_get_number(pme_json_get(first, "range"), "start"), 8192);
 	assert_int_equal(pme_json_get_number(pme_json_get(first, "range"), "length"), 4096);
 	json_object_put(array);
-	array = sources(ABOUT(RANGES, TARGETS), "u");
+	array = sources(ABOUT(RANGES, TARGETS), "u", true);
 	assert_int_equal(pme_json_count(array), 2);
 	first = pme_json_get(pme_json_at(array, 1), "range");
 	assert_int_equal(pme_json_get_number(first, "start"), 8192);
 	assert_int_equal(pme_json_get_number(first, "length"), 8192);
 	json_object_put(array);
-	assert_null(sources(ABOUT(RANGE, "[" TARGET "]"), "another"));
-	assert_null(sources(ABOUT(RANGE, "[" TARGET "]"), NULL));
-	assert_null(pme_parked_sources(NULL, "u"));
+	assert_null(sources(ABOUT(RANGE, "[" TARGET "]"), "another", false));
+	assert_null(sources(ABOUT(RANGE, "[" TARGET "]"), NULL, false));
+	assert_null(pme_parked_sources(NULL, "u", &complete));
+	assert_false(complete);
 	for (size_t i = 0; i < PME_ARRAY_SIZE(nonsense); i++)
-		assert_null(sources(nonsense[i], "u"));
+		assert_null(sources(nonsense[i], "u", false));
+}
+
+/* As many as one repair has of its own; more are left out, and that is said. */
+static void sources_that_are_too_many_are_not_all(void **state)
+{
+	const char *one = TARGET ",";
+
+	(void)state;
+	for (size_t count = 65536; count <= 65537; count++) {
+		_cleanup_free_ char *targets = calloc(count + 1, strlen(one)), *about = NULL;
+		struct json_object *array;
+
+		for (size_t i = 0; i < count; i++)
+			memcpy(targets + i * strlen(one), one, strlen(one));
+		targets[count * strlen(one) - 1] = '\0';
+		about = pme_printf(ABOUT(RANGE, "[%s]"), targets);
+		array = sources(about, "u", count == 65536);
+		assert_int_equal(pme_json_count(array), 65536);
+		json_object_put(array);
+	}
 }
 
 int main(void)
@@ -291,6 +315,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test(names_are_numbers),
 		cmocka_unit_test(sources_come_from_the_journal),
+		cmocka_unit_test(sources_that_are_too_many_are_not_all),
 		cmocka_unit_test_setup_teardown(parking_moves_and_may_be_asked_again, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(parking_never_takes_another_file, setup, teardown),

@@ -3,113 +3,13 @@
  * lib/replica.c, lib/saved.c: versions in a directory of the machine, written from a plain file:
  * what is read is what was there, and nothing is read that is not what it was.
  */
-#include "replica.h"
+#include "replica-world.h"
 
-#include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
 
-#include "check.h"
 #include "checkpoint.h"
-#include "random.h"
-#include "saved-place.h"
-#include "tree.h"
 
-#define BLOCK PME_SAVED_BLOCK
-#define SIZE (3 * (1U << 20) + 5000)
-
-struct world {
-	struct tree tree;
-	int dir, source;
-	char *truth;
-	struct rnd rnd;
-};
-
-static int setup(void **state)
-{
-	struct world *w = calloc(1, sizeof(*w));
-
-	assert_non_null(w);
-	tree_init(&w->tree);
-	tree_file(&w->tree, "s/source", "");
-	tree_dir(&w->tree, "object");
-	w->rnd = rnd_start();
-	w->source = pme_os_open(&w->tree.os, "s/source", O_RDWR);
-	w->dir = pme_os_open(&w->tree.os, "object", O_RDONLY | O_DIRECTORY);
-	w->truth = malloc(SIZE);
-	assert_true(w->source >= 0 && w->dir >= 0);
-	assert_non_null(w->truth);
-	for (size_t i = 0; i < SIZE; i++)
-		w->truth[i] = (char)rnd_u64(&w->rnd);
-	assert_int_equal(pwrite(w->source, w->truth, SIZE, 0), SIZE);
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct world *w = *state;
-
-	close(w->source);
-	close(w->dir);
-	free(w->truth);
-	tree_done(&w->tree);
-	free(w);
-	return 0;
-}
-
-/* All data, or with a hole of [@hole, @hole + 64 KiB). */
-static void make_manifest(struct pme_manifest *m, uint64_t version, uint64_t hole)
-{
-	*m = (struct pme_manifest){
-		.protection = strdup("0123456789abcdef"),
-		.fs_uuid = strdup("a-b"),
-		.path = strdup("/f"),
-		.generation = version,
-		.inode = 5,
-		.size = SIZE,
-	};
-	m->extents.items = calloc(3, sizeof(*m->extents.items));
-	assert_non_null(m->extents.items);
-	m->extents.items[0].range.length = hole ? hole : SIZE;
-	m->extents.count = hole ? 3 : 1;
-	if (!hole)
-		return;
-	m->extents.items[1].range = (struct pme_range){hole, 65536};
-	m->extents.items[1].state = PME_EXTENT_HOLE;
-	m->extents.items[2].range = (struct pme_range){hole + 65536, SIZE - hole - 65536};
-}
-
-static int write_version(struct world *w, uint64_t version, const struct pme_saved *base,
-			 const struct pme_range_list *changed, struct pme_replica_job *ret)
-{
-	struct pme_manifest m;
-	int r;
-
-	make_manifest(&m, version, 0);
-	*ret = (struct pme_replica_job){
-		.object = w->dir,
-		.source = w->source,
-		.base = base,
-		.changed = changed,
-		.manifest = &m,
-	};
-	r = pme_replica_write(ret);
-	pme_manifest_done(&m);
-	if (r == 0)
-		r = pme_replica_sync(w->dir, version);
-	return r < 0 ? r : pme_replica_publish(w->dir, version);
-}
-
-static void load(const struct world *w, uint64_t version, struct pme_saved *ret)
-{
-	const char *why;
-
-	assert_int_equal(pme_saved_load(w->dir, version, -1, ret, &why), 0);
-	assert_null(why);
-}
-
-static void assert_reads(const struct world *w, const struct pme_saved *saved)
+static void assert_reads(const struct replica_world *w, const struct pme_saved *saved)
 {
 	_cleanup_free_ char *buf = malloc(SIZE + BLOCK);
 	struct rnd rnd = w->rnd;
@@ -131,7 +31,7 @@ static void assert_reads(const struct world *w, const struct pme_saved *saved)
 /* What is whole is not written over, nor taken away by a write that fails. */
 static void is_written_once(void **state)
 {
-	struct world *w = *state;
+	struct replica_world *w = *state;
 	struct pme_replica_job job;
 	struct pme_saved saved;
 
@@ -146,7 +46,7 @@ static void is_written_once(void **state)
 /* What a killed sync left is seen by the number of names. */
 static void leftovers_are_counted(void **state)
 {
-	struct world *w = *state;
+	struct replica_world *w = *state;
 	struct pme_replica_job job;
 	uint64_t *versions;
 	size_t count, others;
@@ -169,9 +69,38 @@ static void leftovers_are_counted(void **state)
 	free(versions);
 }
 
+/* That a file was not met is no part of a version, whatever its number; it goes with a sweep. */
+static void that_it_was_not_met_is_found(void **state)
+{
+	struct replica_world *w = *state;
+	struct pme_replica_job job;
+	uint64_t *versions, since = 9;
+	size_t count, others;
+
+	assert_int_equal(write_version(w, 3, NULL, NULL, &job), 0);
+	assert_int_equal(pme_saved_unseen(w->dir, &since), 0);
+	tree_file(&w->tree, "object/000000000000000x.unseen", "");
+	tree_file(&w->tree, "object/unseen", "");
+	assert_int_equal(pme_saved_unseen(w->dir, &since), 0);
+	tree_file(&w->tree, "object/0000000000000003.unseen", "");
+	tree_file(&w->tree, "object/0000000000000014.unseen", "");
+	assert_int_equal(pme_saved_unseen(w->dir, &since), 1);
+	assert_int_equal(since, 3);
+	assert_int_equal(pme_saved_look(w->dir, &versions, &count, &others), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(versions[0], 3);
+	assert_true(others == SIZE_MAX);
+	free(versions);
+	assert_int_equal(pme_replica_sweep(w->dir), 0);
+	assert_int_equal(pme_saved_unseen(w->dir, &since), 0);
+	assert_int_equal(pme_saved_look(w->dir, &versions, &count, &others), 0);
+	assert_int_equal(others, 2);
+	free(versions);
+}
+
 static void is_read_back(void **state)
 {
-	struct world *w = *state;
+	struct replica_world *w = *state;
 	struct pme_replica_check check = {0};
 	struct pme_replica_damage damage;
 	struct pme_replica_job job;
@@ -194,22 +123,9 @@ static void is_read_back(void **state)
 	pme_saved_free(&saved);
 }
 
-static void flip(const struct world *w, const char *name, off_t at)
-{
-	int fd = pme_os_open_at(w->dir, name, O_RDWR);
-	char c;
-
-	assert_true(fd >= 0);
-	assert_int_equal(pread(fd, &c, 1, at), 1);
-	c ^= 4;
-	assert_int_equal(pwrite(fd, &c, 1, at), 1);
-	assert_int_equal(fsync(fd), 0);
-	close(fd);
-}
-
 static void one_bit_is_found(void **state)
 {
-	struct world *w = *state;
+	struct replica_world *w = *state;
 	struct pme_replica_check check = {0};
 	struct pme_replica_damage damage;
 	struct pme_replica_job job;
@@ -247,7 +163,7 @@ static void one_bit_is_found(void **state)
 static void ranges_are_counted(void **state)
 {
 	static const off_t blocks[] = {1, 2, 9, 255, 256, 300, 400};
-	struct world *w = *state;
+	struct replica_world *w = *state;
 	struct pme_replica_check check = {0};
 	struct pme_replica_damage damage;
 	struct pme_replica_job job;
@@ -271,7 +187,7 @@ static void ranges_are_counted(void **state)
 
 static void what_is_cut_or_foreign_is_refused(void **state)
 {
-	struct world *w = *state;
+	struct replica_world *w = *state;
 	struct pme_replica_job job;
 	struct pme_saved saved;
 	const char *why = NULL;
@@ -302,7 +218,7 @@ static void what_is_cut_or_foreign_is_refused(void **state)
 /* Only what changed is read of the source; the rest is that of the version before. */
 static void next_version_reads_what_changed(void **state)
 {
-	struct world *w = *state;
+	struct replica_world *w = *state;
 	struct pme_range_list changed = {0};
 	struct pme_replica_job job;
 	struct pme_saved base, saved;
@@ -328,7 +244,7 @@ static void next_version_reads_what_changed(void **state)
 /* What became a hole is zero, whatever the version before had there. */
 static void hole_comes_and_goes(void **state)
 {
-	struct world *w = *state;
+	struct replica_world *w = *state;
 	const uint64_t hole = 20ULL * BLOCK;
 	struct pme_range_list changed = {0};
 	struct pme_replica_job job;
@@ -368,7 +284,7 @@ static void hole_comes_and_goes(void **state)
 
 static void source_that_is_shorter_is_refused(void **state)
 {
-	struct world *w = *state;
+	struct replica_world *w = *state;
 	struct pme_replica_job job;
 	uint64_t *versions = NULL;
 	char **names = NULL;
@@ -387,7 +303,7 @@ static void source_that_is_shorter_is_refused(void **state)
 
 static void is_not_there_before_it_is_published(void **state)
 {
-	struct world *w = *state;
+	struct replica_world *w = *state;
 	uint64_t *versions = NULL;
 	size_t count = 9;
 	struct pme_manifest m;
@@ -409,7 +325,7 @@ static void is_not_there_before_it_is_published(void **state)
 
 static void sweeps_what_has_no_manifest(void **state)
 {
-	struct world *w = *state;
+	struct replica_world *w = *state;
 	struct pme_replica_job job;
 	const struct pme_os here = {.root = w->dir};
 	char **names = NULL;
@@ -437,18 +353,30 @@ static void sweeps_what_has_no_manifest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(is_read_back, setup, teardown),
-		cmocka_unit_test_setup_teardown(is_written_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(leftovers_are_counted, setup, teardown),
-		cmocka_unit_test_setup_teardown(one_bit_is_found, setup, teardown),
-		cmocka_unit_test_setup_teardown(ranges_are_counted, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_is_cut_or_foreign_is_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(next_version_reads_what_changed, setup, teardown),
-		cmocka_unit_test_setup_teardown(hole_comes_and_goes, setup, teardown),
-		cmocka_unit_test_setup_teardown(source_that_is_shorter_is_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(is_not_there_before_it_is_published, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(sweeps_what_has_no_manifest, setup, teardown),
+		cmocka_unit_test_setup_teardown(is_read_back, replica_world_set_up,
+						replica_world_tear_down),
+		cmocka_unit_test_setup_teardown(is_written_once, replica_world_set_up,
+						replica_world_tear_down),
+		cmocka_unit_test_setup_teardown(leftovers_are_counted, replica_world_set_up,
+						replica_world_tear_down),
+		cmocka_unit_test_setup_teardown(that_it_was_not_met_is_found, replica_world_set_up,
+						replica_world_tear_down),
+		cmocka_unit_test_setup_teardown(one_bit_is_found, replica_world_set_up,
+						replica_world_tear_down),
+		cmocka_unit_test_setup_teardown(ranges_are_counted, replica_world_set_up,
+						replica_world_tear_down),
+		cmocka_unit_test_setup_teardown(what_is_cut_or_foreign_is_refused,
+						replica_world_set_up, replica_world_tear_down),
+		cmocka_unit_test_setup_teardown(next_version_reads_what_changed,
+						replica_world_set_up, replica_world_tear_down),
+		cmocka_unit_test_setup_teardown(hole_comes_and_goes, replica_world_set_up,
+						replica_world_tear_down),
+		cmocka_unit_test_setup_teardown(source_that_is_shorter_is_refused,
+						replica_world_set_up, replica_world_tear_down),
+		cmocka_unit_test_setup_teardown(is_not_there_before_it_is_published,
+						replica_world_set_up, replica_world_tear_down),
+		cmocka_unit_test_setup_teardown(sweeps_what_has_no_manifest, replica_world_set_up,
+						replica_world_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

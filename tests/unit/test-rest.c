@@ -20,6 +20,9 @@ static struct pme_dev *add_partitioned(struct machine *m, const char *pttype, co
 }
 
 static const char nobody[] = "outside of all partitions";
+static const char gap[] =
+	"in front of the first partition of pmem0, and not known to be empty: boot "
+	"loaders have code there (GRUB its core image)";
 static const char hidden[] = "outside of the partitions of pmem0: neither header of its GPT can be "
 			     "read, which say where the entries are";
 
@@ -76,9 +79,10 @@ static void areas_of_mbr(void **state)
 	struct pme_dev *disk = add_partitioned(m, "dos", "512");
 
 	rest(m, disk, whole(disk));
-	assert_int_equal(m->tops.count, 2);
+	assert_int_equal(m->tops.count, 3);
 	check_end(m, 0, 0, 512, PME_OWNER_PARTITION_TABLE, "MBR of pmem0");
-	check_end(m, 1, 512, SECTORS(4096), PME_OWNER_UNUSED, nobody);
+	check_end(m, 1, 512, SECTORS(2048), PME_OWNER_UNKNOWN, gap);
+	check_end(m, 2, SECTORS(2048), SECTORS(4096), PME_OWNER_UNUSED, nobody);
 }
 
 /* Each logical partition has a table of its own in front of it: such bytes are not unused. */
@@ -90,9 +94,10 @@ static void logical_partitions_have_tables_in_between(void **state)
 	snap_partition(&m->snap, disk, "pmem0p5", 3100, 100);
 	tree_partition(&m->tree, "pmem0", "pmem0p5", "259:2", "3100", "100");
 	rest(m, disk, (struct pme_range){0, SECTORS(3100)});
-	assert_int_equal(m->tops.count, 2);
+	assert_int_equal(m->tops.count, 3);
 	check_end(m, 0, 0, 512, PME_OWNER_PARTITION_TABLE, "MBR of pmem0");
-	check_end(m, 1, 512, SECTORS(3100), PME_OWNER_UNKNOWN,
+	check_end(m, 1, 512, SECTORS(2048), PME_OWNER_UNKNOWN, gap);
+	check_end(m, 2, SECTORS(2048), SECTORS(3100), PME_OWNER_UNKNOWN,
 		  "outside of the partitions of pmem0: unused, or a table of a logical partition: "
 		  "the chain of these cannot be followed to its end");
 }

@@ -223,6 +223,7 @@ static void a_replica_that_is_gone_is_said(void **state)
 {
 	struct saved_world *w = *state;
 	struct kept here = version(w, 1, 10), gone = version(w, 2, 20);
+	struct stat st;
 
 	gone.path = "/srv/file";
 	gone.replica = "/gone";
@@ -232,6 +233,12 @@ static void a_replica_that_is_gone_is_said(void **state)
 	assert_int_equal(renameat(w->tree.os.root, "gone", w->tree.os.root, "else"), 0);
 	assert_found(w, "1 ");
 	assert_said(w, "what is kept there of /srv/file cannot be used: No such file");
+	/* what it protects is on the filesystem of the file: it could have kept it */
+	assert_int_equal(fstat(w->source, &st), 0);
+	w->file.devno = st.st_dev;
+	assert_found(w, "1 ");
+	assert_true(w->tree.log.incomplete);
+	assert_string_equal(w->tree.log.messages[0].subject, "/gone");
 }
 
 int main(void)

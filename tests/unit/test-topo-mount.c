@@ -4,6 +4,7 @@
  */
 #include "topo.h"
 
+#include <linux/btrfs.h>
 #include <sys/sysmacros.h>
 
 #include "check.h"
@@ -92,6 +93,68 @@ static void test_btrfs(void **state)
 	assert_false(pme_topo_mount_has(&tree->topo, &mounts[1], devs[0]));
 }
 
+/* What a mount says when it is asked. */
+static uint64_t mount_id;
+
+int __wrap_pme_os_mount_id(int fd, uint64_t *ret);
+int __wrap_pme_os_mount_id(int fd, uint64_t *ret)
+{
+	*ret = mount_id;
+	return 0;
+}
+
+int __real_pme_os_ioctl(int fd, unsigned long request, void *arg);
+int __wrap_pme_os_ioctl(int fd, unsigned long request, void *arg);
+int __wrap_pme_os_ioctl(int fd, unsigned long request, void *arg)
+{
+	struct btrfs_ioctl_fs_info_args *info = arg;
+
+	if (request != BTRFS_IOC_FS_INFO)
+		return __real_pme_os_ioctl(fd, request, arg);
+	memset(info->fsid, 0x56, sizeof(info->fsid));
+	return 0;
+}
+
+static void add_member(struct tree *tree)
+{
+	struct pme_dev *dev = pme_topo_add_dev(&tree->topo, "pmem0", PME_DEV_DISK);
+
+	dev->devno = makedev(259, 7);
+	dev->member_of = strdup("56565656-5656-5656-5656-565656565656");
+	assert_non_null(dev->member_of);
+	tree_dir(tree, "mnt");
+}
+
+#define ANYWHERE                                     \
+	"22 1 0:40 / /mnt rw - btrfs /srv/node rw\n" \
+	"23 1 0:40 /sub /else rw - btrfs /srv/node rw\n"
+
+static void test_btrfs_anywhere(void **state)
+{
+	struct tree *tree = *state;
+
+	add_member(tree);
+	mount_id = 22;
+	load(tree, ANYWHERE);
+	assert_int_equal(tree->log.count, 0);
+	assert_int_equal(tree->topo.n_mounts, 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(tree->topo.mounts[i].devno, makedev(259, 7));
+}
+
+/* Another one is mounted over it: then it is said that the mount is missed. */
+static void test_btrfs_hidden(void **state)
+{
+	struct tree *tree = *state;
+
+	add_member(tree);
+	mount_id = 24;
+	load(tree, ANYWHERE);
+	assert_int_equal(tree->topo.n_mounts, 0);
+	assert_true(tree->log.incomplete);
+	assert_non_null(strstr(tree_message(tree, "/proc/self/mountinfo"), "2 mounts of btrfs"));
+}
+
 static void test_none(void **state)
 {
 	struct tree *tree = *state;
@@ -142,6 +205,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_btrfs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_btrfs_anywhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_btrfs_hidden, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_none, setup, teardown),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test_setup_teardown(test_incomplete, setup, teardown),

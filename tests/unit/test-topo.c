@@ -238,6 +238,28 @@ static void test_identities(void **state)
 		assert_string_equal(pme_topo_find(&tree->topo, cases[i][0])->identity, cases[i][1]);
 }
 
+/* Names of files may have newlines; what cannot be read is said. */
+static void test_loop_names(void **state)
+{
+	struct tree *tree = *state;
+	const struct pme_dev *dev;
+
+	tree_disk(tree, "loop0", "7:0", "8");
+	tree_attr(tree, "loop0", "loop/backing_file", "/im\ng\n");
+	tree_attr(tree, "loop0", "loop/offset", "512");
+	tree_disk(tree, "loop1", "7:1", "8");
+	tree_dir(tree, "sys/class/block/loop1/loop/backing_file");
+	assert_int_equal(pme_topo_load_block(&tree->topo, &tree->log), 0);
+	assert_int_equal(pme_topo_load_loops(&tree->topo, &tree->log), 0);
+	dev = pme_topo_find(&tree->topo, "loop0");
+	assert_non_null(dev->loop);
+	assert_string_equal(dev->loop->file, "/im\ng\n");
+	assert_int_equal(dev->loop->offset, 512);
+	assert_null(pme_topo_find(&tree->topo, "loop1")->loop);
+	assert_non_null(strstr(tree_message(tree, "loop1"), "cannot read which file is behind it"));
+	assert_true(tree->log.incomplete);
+}
+
 static void test_physical(void **state)
 {
 	static const struct pme_namespace ns = {.data_start = 1 << 20};
@@ -300,6 +322,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_specs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nodes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_identities, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_loop_names, setup, teardown),
 		cmocka_unit_test(test_physical),
 		cmocka_unit_test_setup_teardown(test_dimms, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_whole, setup, teardown),

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Threads with descriptors of their own; see holders-threads.h.
+ *
+ * Every search asks this of every process: one that has no other threads, as most, costs a single
+ * stat(2).
+ */
+#include "holders-threads.h"
+
+#include <string.h>
+
+/* Of the folder /proc/PID/task: "." and ".." and the first thread. */
+#define LINKS_OF_ONE 3
+
+static int number_of(const char *name, pid_t *ret)
+{
+	uint64_t number;
+	int r = pme_parse_u64(name, strlen(name), &number);
+
+	*ret = (pid_t)number;
+	return r < 0 || number > INT32_MAX ? -EINVAL : 0;
+}
+
+/* Where that cannot be asked, no two have the same: rather look twice than not at all. */
+static bool have_same_files(const char *a, const char *b)
+{
+	pid_t p, q;
+
+	return number_of(a, &p) == 0 && number_of(b, &q) == 0 && pme_os_same_files(p, q) == 1;
+}
+
+/* Does none of the threads kept so far, and not the process, have the descriptors of @name? */
+static bool is_apart(const char *pid, char *const *kept, size_t n_kept, const char *name)
+{
+	if (strcmp(name, pid) == 0 || have_same_files(name, pid))
+		return false;
+	while (n_kept > 0)
+		if (have_same_files(name, kept[--n_kept]))
+			return false;
+	return true;
+}
+
+/* Leave those that are apart, in front; the others are freed. */
+static size_t keep_apart(const char *pid, char **names, size_t count)
+{
+	size_t n_kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		char *name = pme_take_ptr(names[i]);
+
+		if (is_apart(pid, names, n_kept, name))
+			names[n_kept++] = name;
+		else
+			free(name);
+	}
+	return n_kept;
+}
+
+int pme_threads_apart(const struct pme_os *os, const char *pid, char ***ret, size_t *ret_count)
+{
+	_cleanup_free_ char *path = pme_printf("proc/%s/task", pid);
+	struct stat st;
+	int r = path ? pme_os_stat(os, path, true, &st) : -ENOMEM;
+
+	*ret_count = 0;
+	if (r < 0 || st.st_nlink == LINKS_OF_ONE)
+		return r;
+	r = pme_os_list(os, path, ret, ret_count);
+	if (r == 0)
+		*ret_count = keep_apart(pid, *ret, *ret_count);
+	return r;
+}
