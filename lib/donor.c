@@ -16,14 +16,14 @@
 #include "extent.h"
 
 static const struct pme_donor_kind *const kinds[] = {
-	&pme_donor_replica, &pme_donor_digest,	 &pme_donor_page_cache,
-	&pme_donor_file,    &pme_donor_diverged,
+	&pme_donor_media,      &pme_donor_replica, &pme_donor_digest,
+	&pme_donor_page_cache, &pme_donor_file,	   &pme_donor_diverged,
 };
 
 static const char *const proof_names[] = {
 	[PME_PROOF_SHARED] = "shared-extent", [PME_PROOF_DIGEST] = "digest",
 	[PME_PROOF_MIRROR] = "mirror",	      [PME_PROOF_PAGE_CACHE] = "page-cache",
-	[PME_PROOF_NONE] = "unproven",
+	[PME_PROOF_MEDIA] = "media",	      [PME_PROOF_NONE] = "unproven",
 };
 static_assert(PME_ARRAY_SIZE(proof_names) == PME_PROOF_NONE + 1, "a name for each proof");
 

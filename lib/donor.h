@@ -23,6 +23,7 @@ enum pme_proof {
 	PME_PROOF_DIGEST,     /* digest of this range, of a file that did not change since */
 	PME_PROOF_MIRROR,     /* another leg or parity, for which its layer vouches */
 	PME_PROOF_PAGE_CACHE, /* still in memory, on a mount without DAX */
+	PME_PROOF_MEDIA,      /* all that the file has there still reads */
 	PME_PROOF_NONE,	      /* unproven */
 };
 const char *pme_proof_name(enum pme_proof proof); /* "shared-extent", "digest", … "unproven" */
@@ -46,6 +47,7 @@ struct pme_want {
 	const struct pme_range_list *bad;
 	const char *from;	       /* path that the user named (--from), or NULL */
 	struct pme_saved_cache *saved; /* versions of files that were kept */
+	bool behind_end;	       /* all of @bad is, for every file that has these blocks */
 	bool proven_only;	       /* kinds that never have a proof are not asked */
 };
 
@@ -60,7 +62,7 @@ struct pme_donor {
 };
 
 struct pme_donor_kind {
-	const char *name; /* "replica", "page-cache", "file" */
+	const char *name; /* "media", "replica", "page-cache", "file" */
 	/*
 	 * 1 and *@ret; 0: it has nothing, *@ret_reason (allocated, or NULL) may say why not;
 	 * -errno. Its bytes were read and found good.
@@ -79,8 +81,8 @@ struct pme_donor_kind {
 	bool never_proven; /* what it finds never has a proof */
 };
 
-extern const struct pme_donor_kind pme_donor_replica, pme_donor_digest, pme_donor_page_cache,
-	pme_donor_file, pme_donor_diverged;
+extern const struct pme_donor_kind pme_donor_media, pme_donor_replica, pme_donor_digest,
+	pme_donor_page_cache, pme_donor_file, pme_donor_diverged;
 
 /*
  * The best donor for @want: 1 and *@ret; 0: none; -ENOMEM, -EMFILE, -ENFILE.  The first with proof; without any, the

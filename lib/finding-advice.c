@@ -82,7 +82,7 @@ static const struct pme_advice own = {
 static const struct pme_advice behind_end = {
 	"Nothing is lost: the file ends before these bytes; but its last block is read as a whole, "
 	"and that may fail.",
-	"Where it does, write the end of the file anew, from a copy."};
+	"Where it does, run pmemctl repair."};
 static const struct pme_advice image = {
 	"The file is the storage of a loop device, and loses what is lost there.",
 	"Do what is said of the bytes on that device."};

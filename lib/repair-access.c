@@ -19,6 +19,7 @@ void pme_repair_access_aim(struct pme_repair_access *access, const struct pme_re
 	access->want.range = (struct pme_range){target->start, step->device.length};
 	access->want.device_start = step->device.start;
 	access->want.bad = &step->bad;
+	access->want.behind_end = pme_repair_is_behind_end(step);
 }
 
 int pme_repair_access_open(const struct pme_os *os, const struct pme_repair_args *args,

@@ -45,6 +45,9 @@ struct pme_repair_budget {
 struct pme_repair_name *pme_repair_name_of(const struct pme_repair_named *named,
 					   const struct pme_file *file);
 
+/* Are all bad bytes behind the end of every file, as far as is known?  Then nothing is lost. */
+bool pme_repair_is_behind_end(const struct pme_repair_step *step);
+
 /*
  * Everything about one step that can be known without changing anything: targets that can be
  * opened, how, the donor, and why nothing will be done.  0 or -ENOMEM.

@@ -195,8 +195,7 @@ static int look_at_targets(struct planning *p)
 
 /* ---- whether ---- */
 
-/* Are all bad bytes behind the end of every file?  Then nobody misses them. */
-static bool is_behind_end(const struct pme_repair_step *step)
+bool pme_repair_is_behind_end(const struct pme_repair_step *step)
 {
 	for (size_t t = 0; t < step->n_targets; t++) {
 		const struct pme_repair_target *target = &step->targets[t];
@@ -205,6 +204,15 @@ static bool is_behind_end(const struct pme_repair_step *step)
 		if (target->file->mode == 0 || first < target->file->size)
 			return false;
 	}
+	return step->n_targets > 0 && step->bad.count > 0;
+}
+
+/* Has no file anything in these blocks?  Then nobody reads them either. */
+static bool is_all_behind_end(const struct pme_repair_step *step)
+{
+	for (size_t t = 0; t < step->n_targets; t++)
+		if (step->targets[t].start < step->targets[t].file->size)
+			return false;
 	return true;
 }
 
@@ -296,9 +304,9 @@ int pme_repair_step_plan(const struct pme_os *os, const struct pme_repair_args *
 	if (r == 0 && !step->refusal && budget->site->refusal)
 		r = refuse(step, pme_printf("%s: %s", pme_fs_subject(&step->fs->fs),
 					    budget->site->refusal));
-	if (r == 0 && !step->refusal && is_behind_end(step))
-		r = refuse(step, strdup("all bad bytes are behind the end of the file, in its last "
-					"block: nobody misses them"));
+	if (r == 0 && !step->refusal && pme_repair_is_behind_end(step) && is_all_behind_end(step))
+		r = refuse(step, strdup("these blocks are behind the end of the file: nobody reads "
+					"or misses them"));
 	if (r == 0 && !step->refusal)
 		r = look_at_targets(&p);
 	if (r == 0 && !step->refusal)

@@ -15,7 +15,7 @@
 #include "random.h"
 #include "tree.h"
 
-#define KINDS 5
+#define KINDS 6
 #define LENGTH 4096
 
 enum { AGREES, DIFFERS, NO_MEDIA, UNREAD_DONOR, AGREEMENTS };
@@ -87,15 +87,16 @@ static void play_done(struct pme_donor *donor)
 		.never_proven = never,                                        \
 	}
 
-KIND(0, pme_donor_replica, "replica", false, play_holds);
-KIND(1, pme_donor_digest, "digest", false, play_holds);
-KIND(2, pme_donor_page_cache, "page-cache", false, play_holds);
-KIND(3, pme_donor_file, "file", true, NULL);
-KIND(4, pme_donor_diverged, "diverged-copy", true, NULL);
+KIND(0, pme_donor_media, "media", false, play_holds);
+KIND(1, pme_donor_replica, "replica", false, play_holds);
+KIND(2, pme_donor_digest, "digest", false, play_holds);
+KIND(3, pme_donor_page_cache, "page-cache", false, play_holds);
+KIND(4, pme_donor_file, "file", true, NULL);
+KIND(5, pme_donor_diverged, "diverged-copy", true, NULL);
 
-static const char *const names[KINDS] = {"replica", "digest", "page-cache", "file",
+static const char *const names[KINDS] = {"media", "replica", "digest", "page-cache", "file",
 					 "diverged-copy"};
-static const bool never[KINDS] = {false, false, false, true, true};
+static const bool never[KINDS] = {false, false, false, false, true, true};
 
 static bool all_bad; /* nothing of the range reads: nobody is to agree with anything */
 
@@ -330,7 +331,7 @@ static void a_proof_is_asked_for_again(void **state)
 static void proofs_have_names(void **state)
 {
 	static const char *const expected[] = {"shared-extent", "digest", "mirror", "page-cache",
-					       "unproven"};
+					       "media", "unproven"};
 
 	(void)state;
 	for (size_t i = 0; i < PME_ARRAY_SIZE(expected); i++)
