@@ -36,6 +36,7 @@ struct pme_parked {
 	char *reason; /* why the state is not known, or what is odd about the file; or NULL */
 	struct json_object *sources; /* whose blocks they were, by the journal; or NULL */
 	bool sources_complete;
+	bool unfinished; /* by the journal: the repair that parked it has not ended */
 	bool is_odd; /* nothing that a repair has made: see @reason; never released */
 	bool chosen; /* by a selector */
 

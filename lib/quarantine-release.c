@@ -61,6 +61,10 @@ static char *why_stay(const struct pme_quarantines *all, const struct pme_quaran
 	int r;
 
 	*ret_error = 0;
+	if (file->unfinished)
+		return pme_printf("repair %" PRId64 ", which parked it, has not ended: finish it "
+				  "first (pmemctl repair --resume)",
+				  file->id);
 	if (file->state == PME_PARKED_BAD)
 		return pme_printf("%" PRIu64
 				  " bytes of it are still bad: clear them first (pmemctl "

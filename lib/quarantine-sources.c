@@ -73,16 +73,23 @@ static bool add_sources(struct json_object *target, struct json_object *parts,
 	return i == ranges.count;
 }
 
+/* A number of a repair of another store means nothing here. */
+static bool is_of(struct json_object *about, const char *fs_uuid)
+{
+	const char *uuid = pme_json_get_text(pme_json_get(about, "filesystem"), "uuid");
+
+	return fs_uuid && strcmp(uuid, fs_uuid) == 0;
+}
+
 struct json_object *pme_parked_sources(struct json_object *about, const char *fs_uuid,
 				       bool *ret_complete)
 {
 	struct json_object *targets = pme_json_get(about, "targets"), *array;
 	struct json_object *parts = pme_json_get(about, "parts");
-	const char *uuid = pme_json_get_text(pme_json_get(about, "filesystem"), "uuid");
 	bool complete = true;
 
 	*ret_complete = false;
-	if (!fs_uuid || strcmp(uuid, fs_uuid) != 0 || pme_json_count(parts) == 0)
+	if (!is_of(about, fs_uuid) || pme_json_count(parts) == 0)
 		return NULL;
 	array = pme_json_array();
 	for (size_t i = 0; i < pme_json_count(targets); i++)
@@ -95,17 +102,19 @@ struct json_object *pme_parked_sources(struct json_object *about, const char *fs
 	return NULL;
 }
 
-/* What the journal has of the repair @id, or NULL. */
-static struct json_object *read_about(sqlite3_stmt *stmt, int64_t id)
+/* What the journal has of the repair @id, or NULL.  *@ret_unfinished: it has not ended. */
+static struct json_object *read_about(sqlite3_stmt *stmt, int64_t id, bool *ret_unfinished)
 {
 	struct json_object *about = NULL;
 	const char *text;
 
+	*ret_unfinished = false;
 	if (sqlite3_bind_int64(stmt, 1, id) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
 		text = (const char *)sqlite3_column_text(stmt, 0);
 		if (text && strlen(text) <= PME_STORE_TEXT_MAX &&
 		    pme_utf8_valid(text, strlen(text)))
 			about = json_tokener_parse(text);
+		*ret_unfinished = sqlite3_column_type(stmt, 1) == SQLITE_NULL;
 	}
 	sqlite3_reset(stmt);
 	return about;
@@ -123,9 +132,12 @@ static void ask_for(sqlite3_stmt *stmt, struct pme_quarantine *quarantine)
 		if (last && last->is_named && last->id == file->id) {
 			file->sources = json_object_get(last->sources);
 			file->sources_complete = last->sources_complete;
+			file->unfinished = last->unfinished;
 			continue;
 		}
-		about = read_about(stmt, file->id);
+		about = read_about(stmt, file->id, &file->unfinished);
+		if (!is_of(about, quarantine->fs.uuid))
+			file->unfinished = false;
 		file->sources =
 			pme_parked_sources(about, quarantine->fs.uuid, &file->sources_complete);
 		json_object_put(about);
@@ -143,7 +155,7 @@ int pme_quarantines_ask_sources(struct pme_quarantines *quarantines, const char 
 	r = pme_store_open_read(path, &store);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	r = pme_store_statement(store, "SELECT about FROM repairs WHERE id = ?", &stmt);
+	r = pme_store_statement(store, "SELECT about, ended FROM repairs WHERE id = ?", &stmt);
 	for (size_t i = 0; r == 0 && i < quarantines->count; i++)
 		ask_for(stmt, quarantines->items[i]);
 	sqlite3_finalize(stmt);

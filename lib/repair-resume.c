@@ -159,37 +159,63 @@ static bool has_folder(const struct pme_os *os, const struct pme_fs *fs, int64_t
 	return staging >= 0 && pme_os_stat_at(staging, name, false, &st) == 0;
 }
 
-/*
- * The mounted one with that UUID: 1 and *@ret, 0 there is none.  Of several copies, the one that
- * has the folder.
- */
-static int find_fs(const struct pme_topo *topo, struct json_object *about, int64_t id,
-		   struct pme_fs *ret)
+/* Is @fs the filesystem that the journal tells of, or a copy of it? */
+static bool is_wanted(const struct pme_fs *fs, struct json_object *about)
 {
 	struct json_object *wanted = pme_json_get(about, "filesystem");
 	const char *uuid = pme_json_get_text(wanted, "uuid");
-	const char *type = pme_json_get_text(wanted, "type");
-	int found = 0;
 
-	for (size_t i = 0; *uuid && i < topo->n_devs; i++) {
-		struct pme_fs fs = {0};
-		int r = topo->devs[i]->devno ? pme_fs_of(topo, topo->devs[i], &fs) : 0;
+	return fs->role == PME_FS_DATA && *uuid && fs->uuid && strcmp(fs->uuid, uuid) == 0 &&
+	       strcmp(fs->type, pme_json_get_text(wanted, "type")) == 0;
+}
 
-		if (r < 0)
-			return r;
-		if (r == 0)
-			continue;
-		if (fs.role == PME_FS_DATA && fs.uuid && strcmp(fs.uuid, uuid) == 0 &&
-		    strcmp(fs.type, type) == 0 && (!found || has_folder(topo->os, &fs, id))) {
-			if (found)
-				pme_fs_done(ret);
-			*ret = fs;
-			found = 1;
-		} else {
-			pme_fs_done(&fs);
-		}
+/* Mounted filesystems with the wanted UUID; several: one is a copy of another. */
+struct match {
+	struct pme_fs fs;
+	const struct pme_dev *other; /* the device of one that it cannot be told from, or NULL */
+	bool found, has_folder;
+};
+
+/* Takes @fs.  The one that has the folder is the right one. */
+static void match_one(struct match *match, const struct pme_os *os, int64_t id, struct pme_fs *fs)
+{
+	bool has = has_folder(os, fs, id);
+
+	if (match->found && has <= match->has_folder) {
+		if (has == match->has_folder && fs->main != match->fs.main)
+			match->other = fs->main;
+		pme_fs_done(fs);
+		return;
 	}
-	return found;
+	pme_fs_done(&match->fs);
+	*match = (struct match){.fs = *fs, .found = true, .has_folder = has};
+	*fs = (struct pme_fs){0};
+}
+
+/* 0; -ENODEV: none is mounted, -ENOTUNIQ: nobody knows which one, both told in @work; -errno. */
+static int find_fs(const struct pme_topo *topo, struct json_object *about, struct pme_work *work,
+		   struct pme_fs *ret)
+{
+	const char *uuid = pme_json_get_text(pme_json_get(about, "filesystem"), "uuid");
+	struct match match = {.found = false};
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < topo->n_devs; i++) {
+		_cleanup_(pme_fs_done) struct pme_fs fs = {0};
+
+		r = topo->devs[i]->devno ? pme_fs_of(topo, topo->devs[i], &fs) : 0;
+		if (r > 0 && is_wanted(&fs, about))
+			match_one(&match, topo->os, work->id, &fs);
+	}
+	if (r >= 0 && !match.found)
+		r = pme_work_fail(work, -ENODEV, "its filesystem (UUID %s) is not mounted", uuid);
+	else if (r >= 0 && match.other)
+		r = pme_work_fail(work, -ENOTUNIQ,
+				  "two filesystems with its UUID (%s) are mounted, %s and %s, and "
+				  "nothing tells them apart: unmount the copy",
+				  uuid, pme_dev_label(match.fs.main), pme_dev_label(match.other));
+	*ret = match.fs;
+	return r < 0 ? r : 0;
 }
 
 /* ---- all of them ---- */
@@ -266,12 +292,9 @@ static int resume_one(const struct pme_topo *topo, struct resume *resume, struct
 	if (r == -EINVAL)
 		return pme_work_fail(work, -EUCLEAN, "what the journal says of it makes no sense");
 	if (r == 0)
-		r = find_fs(topo, about, work->id, fs);
+		r = find_fs(topo, about, work, fs);
 	if (r < 0)
 		return r;
-	if (r == 0)
-		return pme_work_fail(work, -ENODEV, "its filesystem (UUID %s) is not mounted",
-				     pme_json_get_text(pme_json_get(about, "filesystem"), "uuid"));
 	work->topo = topo;
 	r = pme_work_enter(work, fs, true);
 	if (r == 0)
