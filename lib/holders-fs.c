@@ -366,13 +366,16 @@ static int look_at_process(struct search *search, const char *pid)
 	struct process process = {.search = search, .pid = pid, .where = pid};
 	char **threads = NULL;
 	size_t n_threads = 0;
-	int r = look_at_all_fds(&process, &threads, &n_threads);
+	int r = pme_process_is_bare(search->topo->os, pid);
 
+	search->n_processes++;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = look_at_all_fds(&process, &threads, &n_threads);
 	if (r == 0)
 		r = look_at_all_maps(&process, threads, n_threads);
 	pme_os_free_names(threads, n_threads);
 	search->n_denied += process.denied;
-	search->n_processes++;
 	return r;
 }
 

@@ -56,14 +56,36 @@ static size_t keep_apart(const char *pid, char **names, size_t count)
 	return n_kept;
 }
 
-int pme_threads_apart(const struct pme_os *os, const char *pid, char ***ret, size_t *ret_count)
+/* How many links the folder of its threads has: 0 or -errno. */
+static int stat_task(const struct pme_os *os, const char *path, nlink_t *ret)
 {
-	_cleanup_free_ char *path = pme_printf("proc/%s/task", pid);
 	struct stat st;
 	int r = path ? pme_os_stat(os, path, true, &st) : -ENOMEM;
 
+	*ret = r < 0 ? 0 : st.st_nlink;
+	return r;
+}
+
+int pme_process_is_bare(const struct pme_os *os, const char *pid)
+{
+	_cleanup_free_ char *exe = pme_printf("proc/%s/exe", pid), *target = NULL;
+	_cleanup_free_ char *task = pme_printf("proc/%s/task", pid);
+	nlink_t links;
+
+	if (!exe || !task)
+		return -ENOMEM;
+	return pme_os_readlink(os, exe, &target) == -ENOENT && stat_task(os, task, &links) == 0 &&
+	       links == LINKS_OF_ONE;
+}
+
+int pme_threads_apart(const struct pme_os *os, const char *pid, char ***ret, size_t *ret_count)
+{
+	_cleanup_free_ char *path = pme_printf("proc/%s/task", pid);
+	nlink_t links;
+	int r = stat_task(os, path, &links);
+
 	*ret_count = 0;
-	if (r < 0 || st.st_nlink == LINKS_OF_ONE)
+	if (r < 0 || links == LINKS_OF_ONE)
 		return r;
 	r = pme_os_list(os, path, ret, ret_count);
 	if (r == 0)

@@ -18,4 +18,11 @@
  */
 int pme_threads_apart(const struct pme_os *os, const char *pid, char ***ret, size_t *ret_count);
 
+/*
+ * Has the process @pid no memory of its own, and no thread besides the first?  Then it has no files
+ * either: it belongs to the kernel, or has ended.  Most processes of a large machine are the
+ * kernel's.  1, 0 (also when that cannot be asked), -ENOMEM.
+ */
+int pme_process_is_bare(const struct pme_os *os, const char *pid);
+
 #endif

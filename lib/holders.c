@@ -288,11 +288,14 @@ static int look_at_process(void *arg, size_t i)
 	const struct search *search = arg;
 	struct pme_process *process = &search->processes[i];
 	struct look look = {.search = search, .process = process, .where = process->pid};
-	int r = look_at_fds(&look);
+	int bare = pme_process_is_bare(search->os, process->pid);
+	int r = bare < 0 ? bare : 0;
 
-	if (r == 0)
+	if (bare == 0)
+		r = look_at_fds(&look);
+	if (bare == 0 && r == 0)
 		r = look_at_all_maps(&look);
-	if (r == 0 && !process->denied)
+	if (bare == 0 && r == 0 && !process->denied)
 		r = look_at_threads(&look);
 	process->looked = r == 0;
 	return r;

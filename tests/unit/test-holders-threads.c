@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "holders-fs.h"
+#include "holders-threads.h"
 #include "holders.h"
 
 #define TEMPLATE "/dev/shm/pme-threads-XXXXXX" /* where maps and stat(2) show the same device */
@@ -196,6 +197,41 @@ static void test_use_alone(void **state)
 	check_use(true);
 }
 
+static int is_bare(pid_t pid)
+{
+	_cleanup_free_ char *digits = pme_printf("%d", (int)pid);
+
+	return pme_process_is_bare(&fixture.os, digits);
+}
+
+static void test_running_is_not_bare(void **state)
+{
+	make_holder(true);
+	assert_int_equal(is_bare(getpid()), 0);
+	assert_int_equal(is_bare(fixture.child), 0);
+}
+
+/* The first thread is dead like one that has ended, but the others have files. */
+static void test_outlived_is_not_bare(void **state)
+{
+	make_holder(false);
+	assert_int_equal(is_bare(fixture.child), 0);
+}
+
+static void test_ended_is_bare(void **state)
+{
+	siginfo_t info;
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(0);
+	assert_int_equal(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0);
+	assert_int_equal(is_bare(child), 1);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_int_equal(is_bare(child), 0); /* nobody knows */
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -203,6 +239,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_use_outlived, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_use_alone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_running_is_not_bare, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_outlived_is_not_bare, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_ended_is_bare, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
