@@ -301,19 +301,10 @@ static int read_inode(void *arg, size_t i)
 {
 	const struct reading *reading = arg;
 	struct pme_btrfs_file *file = &reading->files[i];
-	_cleanup_(pme_btrfs_search_done) struct pme_btrfs_search search = pme_btrfs_search_of(
-		reading->view->fd, file->root, file->inode, BTRFS_INODE_ITEM_KEY);
-	struct pme_btrfs_item item;
-	int r;
+	int r = pme_btrfs_view_inode(reading->view, file->root, file->inode, &file->item);
 
-	search.batch = 1;
-	r = pme_btrfs_search_next(&search, &item);
-	if (r > 0)
-		r = pme_btrfs_inode_parse(item.data, item.len, &file->item);
-	if (r == 0 && file->item.mode)
-		return 0;
-	file->damaged = r == 0 || pme_btrfs_is_damage(r);
-	return file->damaged ? 0 : r;
+	file->damaged = r == 0;
+	return r < 0 ? r : 0;
 }
 
 /* Each file once, with its inode. */

@@ -15,8 +15,8 @@
 #include <string.h>
 #include <sys/vfs.h>
 
-#include "btrfs-items.h"
 #include "btrfs-search.h"
+#include "btrfs-state.h"
 #include "fs-enter.h"
 #include "media.h"
 
@@ -291,16 +291,41 @@ int pme_btrfs_view_chunks(const struct pme_btrfs_view *view, struct pme_btrfs_ch
 	return r < 0 ? r : pme_btrfs_chunks_seal(ret);
 }
 
-/* struct btrfs_fid (fs/btrfs/export.h) as far as it goes without a parent; generation 0 is any. */
+int pme_btrfs_view_inode(const struct pme_btrfs_view *view, uint64_t root, uint64_t inode,
+			 struct pme_btrfs_inode *ret)
+{
+	_cleanup_(pme_btrfs_search_done) struct pme_btrfs_search search =
+		pme_btrfs_search_of(view->fd, root, inode, BTRFS_INODE_ITEM_KEY);
+	struct pme_btrfs_item item;
+	int r;
+
+	search.batch = 1;
+	r = pme_btrfs_search_next(&search, &item);
+	if (r > 0)
+		r = pme_btrfs_inode_parse(item.data, item.len, ret);
+	else
+		return pme_btrfs_is_damage(r) ? 0 : r;
+	return r == 0 && ret->mode;
+}
+
+/*
+ * struct btrfs_fid (fs/btrfs/export.h) as far as it goes without a parent.  Generation 0 is any
+ * since Linux 6.2 only, so that it is read first.
+ */
 int pme_btrfs_view_open_inode(const struct pme_btrfs_view *view, uint64_t root, uint64_t inode,
 			      int flags)
 {
 	_cleanup_free_ struct file_handle *handle = NULL;
-	const struct {
+	struct fid {
 		uint64_t inode, root;
 		uint32_t generation;
-	} __attribute__((packed)) fid = {.inode = inode, .root = root};
+	} __attribute__((packed)) fid;
+	struct pme_btrfs_inode item;
+	int r = pme_btrfs_view_inode(view, root, inode, &item);
 
+	if (r <= 0)
+		return r < 0 ? r : -ESTALE;
+	fid = (struct fid){inode, root, (uint32_t)item.generation};
 	handle = calloc(1, sizeof(*handle) + sizeof(fid));
 	if (!handle)
 		return -ENOMEM;

@@ -6,6 +6,7 @@
 #define PME_BTRFS_VIEW_H
 
 #include "btrfs-chunk.h"
+#include "btrfs-items.h"
 #include "fs.h"
 
 struct pme_btrfs_member {
@@ -48,6 +49,10 @@ const struct pme_dev *pme_btrfs_view_dev(const struct pme_btrfs_view *view, uint
 
 int pme_btrfs_view_chunks(const struct pme_btrfs_view *view, struct pme_btrfs_chunks *ret);
 
+/* What the tree of a subvolume has of an inode: 1; 0, it has none, or none that makes sense;
+ * -errno. */
+int pme_btrfs_view_inode(const struct pme_btrfs_view *view, uint64_t root, uint64_t inode,
+			 struct pme_btrfs_inode *ret);
 /* An inode of any subvolume by its number: a descriptor or -errno. */
 int pme_btrfs_view_open_inode(const struct pme_btrfs_view *view, uint64_t root, uint64_t inode,
 			      int flags);

@@ -24,6 +24,7 @@
 #define BIG_DIRECTORY 300
 #define FRAGMENTS 48
 #define MANY 8 /* operations per random file */
+#define HELD 8 /* files that are open without a name, at once */
 
 struct plan {
 	struct sd_tree tree;
@@ -34,6 +35,8 @@ struct plan {
 	size_t n_dirs;
 	struct sd_file *files[4096];
 	size_t n_live;
+	int held[HELD]; /* descriptors of files without a name, -1 for none */
+	uint64_t n_held;
 };
 
 static uint64_t below(struct plan *plan, uint64_t limit)
@@ -374,6 +377,27 @@ static int do_unlink(struct plan *plan, struct sd_file *file)
 	return sd_op_unlink(&plan->tree, file, below(plan, file->n_paths));
 }
 
+/* Its blocks stay for a while: it is closed when HELD others have come to this. */
+static int do_unlink_open(struct plan *plan, struct sd_file *file)
+{
+	int *held = &plan->held[plan->n_held++ % HELD];
+
+	if (*held >= 0)
+		close(*held);
+	*held = openat(plan->tree.root_fd, file->paths[0], O_RDONLY | O_CLOEXEC);
+	return *held < 0 ? -errno : sd_op_unlink(&plan->tree, file, below(plan, file->n_paths));
+}
+
+static int do_setxattr(struct plan *plan, struct sd_file *file)
+{
+	char name[32];
+	int err;
+
+	snprintf(name, sizeof(name), "user.any%d", (int)below(plan, 4));
+	err = sd_op_setxattr(&plan->tree, file, name, 1 + below(plan, 3000));
+	return err == -ENOSPC || err == -E2BIG || err == -EOPNOTSUPP ? 0 : err;
+}
+
 static int do_sync(struct plan *plan, struct sd_file *file)
 {
 	return sd_op_sync(&plan->tree, file);
@@ -385,7 +409,7 @@ static int live(struct plan *plan)
 		do_overwrite,	 do_overwrite,	 do_overwrite,	 do_append,	 do_append,
 		do_sparse_write, do_truncate,	 do_punch,	 do_punch,	 do_allocate,
 		do_clone,	 do_clone_range, do_clone_range, do_clone_range, do_link,
-		do_rename,	 do_unlink,	 do_sync,
+		do_rename,	 do_unlink,	 do_unlink_open, do_setxattr,	 do_sync,
 	};
 	int err = 0;
 
@@ -451,9 +475,13 @@ static int run(struct plan *plan, const char *dir, uint64_t seed, const char *ma
 		fprintf(stderr, "selfdata: %s: %s\n", dir, strerror(-plan->tree.root_fd));
 		return 4;
 	}
+	memset(plan->held, -1, sizeof(plan->held));
 	sd_rng_init(&plan->tree.rng, seed);
 	plan->tree.model.tag = sd_rng_next(&plan->tree.rng);
 	err = fill(plan);
+	for (size_t i = 0; i < HELD; i++)
+		if (plan->held[i] >= 0)
+			close(plan->held[i]);
 	close(plan->tree.root_fd);
 	if (!err) {
 		err = sd_manifest_save(&plan->tree.model, manifest);

@@ -279,6 +279,51 @@ int sd_op_clone_range(struct sd_tree *tree, struct sd_file *from, uint64_t offse
 	return renew_edge(tree, to, edge);
 }
 
+static int dedupe_ioctl(int from_fd, uint64_t offset, uint64_t length, int to_fd,
+			uint64_t to_offset)
+{
+	struct file_dedupe_range *range = calloc(1, sizeof(*range) + sizeof(range->info[0]));
+	int err = range ? 0 : -ENOMEM;
+
+	if (err)
+		return err;
+	range->src_offset = offset;
+	range->src_length = length;
+	range->dest_count = 1;
+	range->info[0].dest_fd = to_fd;
+	range->info[0].dest_offset = to_offset;
+	if (ioctl(from_fd, FIDEDUPERANGE, range) < 0)
+		err = -errno;
+	else if (range->info[0].status < 0)
+		err = range->info[0].status;
+	else if (range->info[0].status != FILE_DEDUPE_RANGE_SAME ||
+		 range->info[0].bytes_deduped != length)
+		err = -EIO;
+	free(range);
+	return err;
+}
+
+int sd_op_dedupe(struct sd_tree *tree, struct sd_file *from, uint64_t offset, uint64_t length,
+		 struct sd_file *to, uint64_t to_offset)
+{
+	char *buf = malloc(length);
+	int from_fd = file_open(tree, from), to_fd = file_open(tree, to);
+	int err = !buf ? -ENOMEM : from_fd < 0 ? from_fd : to_fd < 0 ? to_fd : 0;
+
+	if (!err && pread(from_fd, buf, length, (off_t)offset) != (ssize_t)length)
+		err = -EIO;
+	if (!err)
+		err = write_all(to_fd, buf, length, to_offset);
+	if (!err)
+		err = dedupe_ioctl(from_fd, offset, length, to_fd, to_offset);
+	if (!err)
+		copy_extents(from, offset, length, to, to_offset);
+	free(buf);
+	if (from_fd >= 0)
+		err = file_close(from_fd, err);
+	return to_fd >= 0 ? file_close(to_fd, err) : err;
+}
+
 int sd_op_link(struct sd_tree *tree, struct sd_file *file, const char *path)
 {
 	if (linkat(tree->root_fd, file->paths[0], tree->root_fd, path, 0) < 0)

@@ -26,6 +26,9 @@ int sd_op_allocate(struct sd_tree *tree, struct sd_file *file, uint64_t offset, 
 int sd_op_clone(struct sd_tree *tree, struct sd_file *from, struct sd_file *to);
 int sd_op_clone_range(struct sd_tree *tree, struct sd_file *from, uint64_t offset, uint64_t length,
 		      struct sd_file *to, uint64_t to_offset);
+/* -EIO when the kernel says that they differ; -EOPNOTSUPP. */
+int sd_op_dedupe(struct sd_tree *tree, struct sd_file *from, uint64_t offset, uint64_t length,
+		 struct sd_file *to, uint64_t to_offset);
 int sd_op_link(struct sd_tree *tree, struct sd_file *file, const char *path);
 int sd_op_unlink(struct sd_tree *tree, struct sd_file *file, size_t index);
 int sd_op_rename(struct sd_tree *tree, struct sd_file *file, size_t index, const char *path);

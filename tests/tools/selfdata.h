@@ -90,6 +90,7 @@ int sd_manifest_load(struct sd_model *model, const char *name);
 
 /* The subcommands: main()'s arguments after the name; exit status. */
 int sd_cmd_fill(int argc, char **argv);
+int sd_cmd_dedupe(int argc, char **argv);
 int sd_cmd_verify(int argc, char **argv);
 int sd_cmd_decode(int argc, char **argv);
 
