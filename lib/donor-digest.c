@@ -23,6 +23,9 @@ static int proves(const struct pme_saved *saved, const struct pme_want *want, ch
 		*ret_why = strdup("only its checkpoint could prove it");
 	else if (!saved->manifest->settled)
 		*ret_why = strdup("somebody had the file open for writing when it was copied");
+	else if (!pme_saved_is_of_boot(saved))
+		*ret_why = strdup("the machine was started anew since it was copied, and after a "
+				  "power cut the times of the file may hide a write");
 	else
 		*ret_why = strdup("the file changed since");
 	return *ret_why ? 0 : -ENOMEM;

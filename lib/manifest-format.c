@@ -12,6 +12,7 @@
 #define FLAG_CHECKPOINT 1U
 #define FLAG_SETTLED 2U
 #define FLAG_LACKING 4U
+#define FLAG_BOOT 8U
 #define TEXT_MAX 65536 /* of a path: more than any that can be opened at once */
 #define VARINT_MAX 10  /* bytes of one */
 #define EXTENT_MIN 2   /* bytes of the shortest extent */
@@ -193,10 +194,12 @@ static int take_all(struct reading *r, struct pme_manifest *m)
 	m->size = take_u64(r);
 	m->mtime = (int64_t)take_u64(r);
 	m->ctime = (int64_t)take_u64(r);
+	m->boot = flags & FLAG_BOOT ? take_u64(r) : 0;
 	m->protection = take_text(r);
 	m->fs_uuid = take_text(r);
 	m->path = take_text(r);
-	if (r->bad || flags & ~(FLAG_CHECKPOINT | FLAG_SETTLED | FLAG_LACKING))
+	if (r->bad || flags & ~(FLAG_CHECKPOINT | FLAG_SETTLED | FLAG_LACKING | FLAG_BOOT) ||
+	    (flags & FLAG_BOOT && m->boot == 0))
 		return -EINVAL;
 	if (!m->protection || !m->fs_uuid || !m->path)
 		return -ENOMEM;
@@ -304,7 +307,7 @@ static char *put_amendments(char *pos, const struct pme_amendments *list)
 
 static size_t largest_size(const struct pme_manifest *m)
 {
-	return strlen(MAGIC) + 4 + 4 + 8 + 8 + 8 + 4 + 8 + 4 + 8 + 8 + 8 + 4 +
+	return strlen(MAGIC) + 4 + 4 + 8 + 8 + 8 + 4 + 8 + 4 + 8 + 8 + 8 + 8 + 4 +
 	       strlen(m->protection) + 4 + strlen(m->fs_uuid) + 4 + strlen(m->path) + 8 +
 	       m->extents.count * EXTENT_MAX + 8 + m->n_pages * sizeof(*m->pages) + 8 +
 	       m->amended.count * AMENDMENT_MAX + sizeof(struct pme_digest);
@@ -320,12 +323,14 @@ static char *put_all(char *pos, const struct pme_manifest *m)
 	pos = put_u64(pos, (uint64_t)m->taken);
 	pos = put_u32(pos, (m->has_checkpoint ? FLAG_CHECKPOINT : 0) |
 				   (m->settled ? FLAG_SETTLED : 0) |
-				   (m->lacking ? FLAG_LACKING : 0));
+				   (m->lacking ? FLAG_LACKING : 0) | (m->boot ? FLAG_BOOT : 0));
 	pos = put_u64(pos, m->inode);
 	pos = put_u32(pos, m->inode_generation);
 	pos = put_u64(pos, m->size);
 	pos = put_u64(pos, (uint64_t)m->mtime);
 	pos = put_u64(pos, (uint64_t)m->ctime);
+	if (m->boot)
+		pos = put_u64(pos, m->boot);
 	pos = put_text(pos, m->protection);
 	pos = put_text(pos, m->fs_uuid);
 	pos = put_text(pos, m->path);

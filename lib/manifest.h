@@ -7,8 +7,9 @@
  *   manifest  numbers little-endian, nothing aligned, nothing between:
  *               8 bytes "PMESAVED"; u32 version of the format (2); u32 bytes of a block (4096)
  *               u64 nonce, u64 generation, i64 taken (µs), u32 flags
- *                 (1: there is a checkpoint; 2: settled; 4: blocks could not be read)
- *               u64 inode, u32 inode generation, u64 size, i64 mtime, i64 ctime (ns)
+ *                 (1: there is a checkpoint; 2: settled; 4: blocks could not be read; 8: of a boot)
+ *               u64 inode, u32 inode generation, u64 size, i64 mtime, i64 ctime (ns); with flag
+ *                 8 u64 boot
  *               u32 n, n bytes: ID of the protection; the same: UUID of the filesystem; path
  *               u64 n, n extents, each from the end of the one before, the first from 0:
  *                 u8 state, varint length, and if it is data or unwritten a varint: byte of the
@@ -69,6 +70,7 @@ struct pme_manifest {
 	uint32_t inode_generation;
 	uint64_t size;
 	int64_t mtime, ctime;	    /* ns */
+	uint64_t boot;		    /* pme_os_boot() when these times were taken; 0: unknown */
 	struct pme_extents extents; /* of [0, size), in order, without gaps */
 	struct pme_digest *pages;
 	size_t n_pages;

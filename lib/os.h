@@ -110,6 +110,11 @@ int pme_os_readlink(const struct pme_os *os, const char *path, char **ret);
 int pme_os_exists(const struct pme_os *os, const char *path);
 int pme_os_stat(const struct pme_os *os, const char *path, bool follow, struct stat *ret);
 int pme_os_fstat(int fd, struct stat *ret);
+/*
+ * A number of this boot of the machine, which no other has; 0: it cannot be known.  From
+ * /proc/sys/kernel/random/boot_id, read once.
+ */
+uint64_t pme_os_boot(void);
 /* The mount that @fd was opened through, as mountinfo counts them: 0 or -errno. */
 int pme_os_mount_id(int fd, uint64_t *ret);
 /* @dir may be AT_FDCWD; an absolute @path is one of this machine, whatever the root. */

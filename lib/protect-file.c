@@ -155,6 +155,7 @@ static int new_manifest(const struct keeping *k, struct pme_manifest *m)
 		.size = k->sample.size,
 		.mtime = k->sample.mtime,
 		.ctime = k->sample.ctime,
+		.boot = k->by_checkpoint ? 0 : k->sample.boot,
 	};
 	if (!m->protection || !m->fs_uuid || !m->path)
 		return -ENOMEM;

@@ -20,6 +20,7 @@ struct sharing {
 	int replica, checkpoints;
 	const char *no_checkpoints; /* why @checkpoints is -1 */
 	size_t lost;		    /* files whose version has lost its checkpoint */
+	size_t stale;		    /* files whose version is of another boot */
 	size_t said;
 	struct pme_share *ret;
 };
@@ -130,6 +131,8 @@ static int add_file(struct sharing *s, const char *path, int fd)
 	if (r == 0 || damaged) /* which of its blocks are, nobody wrote down: none is promised */
 		return 0;
 	s->lost += saved.manifest->has_checkpoint && saved.checkpoint < 0;
+	s->stale += saved.manifest->settled && !saved.manifest->has_checkpoint &&
+		    !pme_saved_is_of_boot(&saved);
 	r = count_proven(&saved, fd, sample.size, &proven);
 	s->ret->repairable_bytes += proven;
 	return r;
@@ -174,6 +177,11 @@ static int add_all(struct sharing *s, const struct pme_place_of *place)
 				   "nothing of %zu files is proven, for want of their checkpoints: "
 				   "%s",
 				   s->lost, s->no_checkpoints);
+	if (s->stale > 0)
+		pme_log_add(log, PME_WARNING, path,
+			    "%zu files without checkpoint were copied before the machine was "
+			    "started: nothing of them is proven until the next sync",
+			    s->stale);
 	return r;
 }
 

@@ -42,6 +42,7 @@ int pme_sample_take(int fd, struct pme_sample *ret)
 		.size = (uint64_t)st.st_size,
 		.mtime = nanoseconds(st.st_mtim),
 		.ctime = nanoseconds(st.st_ctim),
+		.boot = pme_os_boot(),
 	};
 	return 0;
 }
@@ -49,7 +50,7 @@ int pme_sample_take(int fd, struct pme_sample *ret)
 bool pme_sample_same(const struct pme_sample *a, const struct pme_sample *b)
 {
 	return a->inode == b->inode && a->generation == b->generation && a->size == b->size &&
-	       a->mtime == b->mtime && a->ctime == b->ctime;
+	       a->mtime == b->mtime && a->ctime == b->ctime && a->boot == b->boot;
 }
 
 void pme_saved_free(struct pme_saved *saved)
@@ -138,6 +139,7 @@ static void fill(struct pme_saved *saved)
 		.size = m->size,
 		.mtime = m->mtime,
 		.ctime = m->ctime,
+		.boot = m->boot,
 	};
 }
 
@@ -458,12 +460,18 @@ int pme_saved_read(const struct pme_saved *saved, uint64_t offset, size_t size, 
 	return 0;
 }
 
+bool pme_saved_is_of_boot(const struct pme_saved *saved)
+{
+	return saved->sample.boot != 0 && saved->sample.boot == pme_os_boot();
+}
+
 int pme_saved_unchanged(const struct pme_saved *saved, int fd)
 {
 	struct pme_sample now;
 	int r;
 
-	if (saved->manifest->has_checkpoint || !saved->manifest->settled)
+	if (saved->manifest->has_checkpoint || !saved->manifest->settled ||
+	    !pme_saved_is_of_boot(saved))
 		return 0;
 	r = pme_sample_take(fd, &now);
 	return r < 0 ? r

@@ -23,9 +23,10 @@ struct pme_sample {
 	uint32_t generation;
 	uint64_t size;
 	int64_t mtime, ctime; /* nanoseconds of CLOCK_REALTIME */
+	uint64_t boot;	      /* pme_os_boot(): times of another boot may hide a write */
 };
 int pme_sample_take(int fd, struct pme_sample *ret);
-/* All but the device: its number may be another after a boot.  Compare filesystems by UUID. */
+/* All but the device: compare filesystems by UUID. */
 bool pme_sample_same(const struct pme_sample *a, const struct pme_sample *b);
 
 struct pme_manifest;
@@ -82,7 +83,7 @@ int pme_saved_shares(const struct pme_saved *saved, int fd, struct pme_range ran
 
 /*
  * Is the open file @fd unchanged since the sample?  1, 0 (also where the sample proves nothing: the
- * version has a checkpoint, or is not settled), -errno.
+ * version has a checkpoint, is not settled, or is of another boot), -errno.
  *
  * A version is settled when, with just the times of its sample, there was a moment in which nobody
  * had the file open for writing (nor mapped: a mapping keeps it open), and its bytes were read
@@ -93,5 +94,12 @@ int pme_saved_shares(const struct pme_saved *saved, int fd, struct pme_range ran
  * then would have shown in the sample only, and changed bytes after they were copied.
  */
 int pme_saved_unchanged(const struct pme_saved *saved, int fd);
+
+/*
+ * Was its sample taken since the machine was started?  Else it proves nothing: fdatasync(2) and
+ * O_DIRECT bring bytes to the media before the times, which the filesystem writes up to half a
+ * minute later; a power cut in between leaves new bytes with old times.
+ */
+bool pme_saved_is_of_boot(const struct pme_saved *saved);
 
 #endif

@@ -111,6 +111,7 @@ static void fill(const struct kept *kept, struct pme_manifest *m)
 		.size = (uint64_t)st.st_size,
 		.mtime = kept->mtime,
 		.ctime = kept->ctime,
+		.boot = kept->other_boot ? 1 : pme_os_boot(),
 	};
 	m->extents.items = calloc(1, sizeof(*m->extents.items));
 	assert_true(m->protection && m->fs_uuid && m->path && m->extents.items);

@@ -29,6 +29,7 @@ struct kept {
 	const char *uuid, *id; /* as the manifest has them; @id NULL: that of the protection */
 	bool has_checkpoint;
 	bool unsettled; /* somebody had the file open for writing */
+	bool other_boot;
 	int64_t mtime, ctime;
 	int source; /* its bytes, all of them data */
 };

@@ -332,6 +332,21 @@ static void a_checkpoint_that_is_gone_proves_nothing(void **state)
 	expect_none(w, &pme_donor_digest, "generation 1 in ");
 }
 
+/* Its times are the same, but a power cut may have taken later ones. */
+static void another_boot_proves_nothing(void **state)
+{
+	struct world *w = *state;
+	struct kept kept = version(w, 1, 10);
+
+	kept.other_boot = true;
+	kept_make(&w->tree, &kept);
+	expect_none(w, &pme_donor_digest, "the machine was started anew since it was copied");
+	kept.version = 2;
+	kept.other_boot = false;
+	kept_make(&w->tree, &kept);
+	expect_version(w, &pme_donor_digest, 2);
+}
+
 /* The file became longer than what was kept; its blocks are the same up to there. */
 static void a_replica_may_end_before(void **state)
 {
@@ -361,6 +376,7 @@ int main(void)
 		CASE(shared_blocks_are_proof),
 		CASE(a_checkpoint_has_the_versions_of_its_file),
 		CASE(a_checkpoint_that_is_gone_proves_nothing),
+		CASE(another_boot_proves_nothing),
 		CASE(a_replica_may_end_before),
 	};
 

@@ -43,6 +43,7 @@ static void make(struct pme_manifest *m)
 		.size = 2 * MIB + 100,
 		.mtime = -5,
 		.ctime = 1700000000000000123,
+		.boot = 0x8899aabbccddeeff,
 		.n_pages = 3,
 	};
 	m->extents.items = calloc(4, sizeof(*m->extents.items));
@@ -82,6 +83,7 @@ static void assert_same(const struct pme_manifest *a, const struct pme_manifest 
 	assert_int_equal(a->size, b->size);
 	assert_int_equal(a->mtime, b->mtime);
 	assert_int_equal(a->ctime, b->ctime);
+	assert_int_equal(a->boot, b->boot);
 	assert_int_equal(a->extents.count, b->extents.count);
 	for (size_t i = 0; i < a->extents.count; i++) {
 		const struct pme_extent *x = &a->extents.items[i], *y = &b->extents.items[i];
