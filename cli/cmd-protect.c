@@ -246,6 +246,14 @@ static int do_named(struct work *w, const struct pme_protections *all, const cha
 	return -ENOENT;
 }
 
+static bool is_named_before(const struct cli *cli, size_t at)
+{
+	for (size_t a = 1; a < at; a++)
+		if (strcmp(cli->args[a], cli->args[at]) == 0)
+			return true;
+	return false;
+}
+
 /* The first error; the others are done none the less. */
 static int do_all(struct work *w, const struct pme_protections *all)
 {
@@ -259,7 +267,7 @@ static int do_all(struct work *w, const struct pme_protections *all)
 			first = r;
 	}
 	for (size_t a = 1; a < cli->n_args; a++) {
-		int r = do_named(w, all, cli->args[a]);
+		int r = is_named_before(cli, a) ? 0 : do_named(w, all, cli->args[a]);
 
 		if (r < 0 && first == 0)
 			first = r;

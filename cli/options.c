@@ -168,8 +168,12 @@ static int take_option(struct cli *cli, const struct cmd *cmd, int option)
 							 : "no such option");
 	if (row->of && !cmd)
 		return options_usage_error(cli, subject, "this option belongs behind a command");
-	if (row->of && !(row->of & cmd->options))
-		return options_usage_error(cli, subject, "this command does not take that option");
+	if (row->of && !(row->of & cmd->options)) {
+		_cleanup_free_ char *name = pme_printf("--%s", row->name);
+
+		return options_usage_error(cli, name ? name : subject,
+					   "this command does not take that option");
+	}
 	if (row->take)
 		return row->take(cli);
 	member = (char *)cli + row->offset;

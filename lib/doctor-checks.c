@@ -68,8 +68,10 @@ static const struct about {
 	[PME_CHECK_QUARANTINE] =
 		{"quarantine", "are bad blocks parked here?",
 		 "parked blocks are space that nobody has until they are released"},
-	[PME_CHECK_STAGING] = {"staging", "did earlier work leave something?",
-			       "what nobody finishes or takes back only takes space"},
+	[PME_CHECK_STAGING] =
+		{"staging", "did earlier work leave something?",
+		 "what nobody finishes or takes back takes space, and may be all that "
+		 "keeps a bad block from other files"},
 	[PME_CHECK_PROTECTED] = {"protected", "is something here under protection?",
 				 "what was lost can be got back exactly only from copies made "
 				 "before"},

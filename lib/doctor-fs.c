@@ -191,8 +191,8 @@ void pme_judge_staging(const struct pme_fs_facts *fs, struct pme_checks *ret)
 			       fs->vault_error ? fs->vault_error : "reason not known");
 	else if (fs->left_over > 0)
 		pme_checks_add(ret, id, fs->mount, PME_RESULT_ADVICE,
-			       "when no repair and no sync runs, look at what is in "
-			       ".pmemctl/staging of it",
+			       "look at what is in .pmemctl/staging of it; when no repair and no "
+			       "sync runs, remove what a scan finds no bad blocks in",
 			       "%llu directories in its staging belong to no repair that the "
 			       "journal knows to be unfinished",
 			       (unsigned long long)fs->left_over);

@@ -12,6 +12,7 @@
 #include "replica.h"
 #include "saved-place.h"
 
+#define LOCK_SECONDS 1
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NONBLOCK)
 
 int pme_protect_real_path(const struct pme_os *os, const char *path, char **ret)
@@ -114,6 +115,11 @@ static void warn_apart(const struct pme_topo *topo, const struct pme_protection 
 	if (detour)
 		pme_log_add(log, PME_WARNING, p->replica,
 			    "%s: what is lost there is lost with its copy", detour);
+	if (pme_place_is_memory(topo, p->replica)) {
+		pme_log_add(log, PME_WARNING, p->replica,
+			    "it is in memory: the copies are gone when the machine stops");
+		return;
+	}
 	switch (pme_protect_apart(topo, p, &name)) {
 	case PME_APART_YES:
 		return;
@@ -197,6 +203,27 @@ static int is_new(const struct pme_os *os, const struct pme_protection *p, struc
 	return -EEXIST;
 }
 
+/* Of two at the same time the second finds that of the first. */
+static int store_once(const struct pme_os *os, const struct pme_protection *p, struct pme_log *log)
+{
+	_cleanup_close_ int lock = pme_protection_lock(os, p->id, LOCK_SECONDS);
+	int r;
+
+	if (lock < 0) {
+		pme_log_add(log, PME_ERROR, p->path, "cannot be put under protection: %s",
+			    lock == -ETIMEDOUT ? "another run of pmemctl protect works on it"
+					       : strerror(-lock));
+		return lock;
+	}
+	r = is_new(os, p, log);
+	if (r < 0)
+		return r;
+	r = store(os, p, log);
+	if (r < 0)
+		pme_protection_forget(os, p->id);
+	return r;
+}
+
 /* Is @path the vault of its filesystem, or in it?  1, 0, -errno. */
 static int is_in_vault(const struct pme_os *os, const struct pme_place_of *place, const char *path)
 {
@@ -253,7 +280,7 @@ int pme_protect_add(const struct pme_topo *topo, const char *path, const char *r
 	if (r < 0)
 		return r;
 	p.fs_uuid = strdup(place.fs.uuid);
-	r = p.fs_uuid ? store(topo->os, &p, log) : -ENOMEM;
+	r = p.fs_uuid ? store_once(topo->os, &p, log) : -ENOMEM;
 	if (r < 0)
 		return r;
 	warn_apart(topo, &p, place.devno, log);

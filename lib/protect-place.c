@@ -124,6 +124,16 @@ const char *pme_place_detour(const struct pme_topo *topo, const char *path, dev_
 	return NULL;
 }
 
+bool pme_place_is_memory(const struct pme_topo *topo, const char *path)
+{
+	_cleanup_close_ int fd =
+		pme_os_open(topo->os, path[1] ? path + 1 : ".", O_RDONLY | O_DIRECTORY);
+	struct statfs fs;
+
+	return fd >= 0 && fstatfs(fd, &fs) == 0 &&
+	       ((unsigned long)fs.f_type == TMPFS_MAGIC || (unsigned long)fs.f_type == RAMFS_MAGIC);
+}
+
 /* --- failure domains --- */
 
 static bool shares_dimm(const struct pme_region *a, const struct pme_region *b,

@@ -37,6 +37,9 @@ void pme_place_close(struct pme_place_of *place);
  */
 const char *pme_place_detour(const struct pme_topo *topo, const char *path, dev_t devno);
 
+/* Is the directory @path in memory, and gone with it? */
+bool pme_place_is_memory(const struct pme_topo *topo, const char *path);
+
 /* How far apart two devices are. */
 enum pme_apart {
 	PME_APART_YES,	  /* no DIMM and no device in common */

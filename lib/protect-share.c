@@ -15,6 +15,7 @@
 #define SAID_MAX 20 /* of one kind of trouble; the rest is counted */
 
 struct sharing {
+	const struct pme_os *os;
 	const struct pme_protection *protection;
 	struct pme_log *log;
 	int replica, checkpoints;
@@ -160,9 +161,13 @@ static int add_name(struct sharing *s, const struct pme_place_of *place,
 static int add_all(struct sharing *s, const struct pme_place_of *place)
 {
 	_cleanup_(pme_walk_done) struct pme_walk walk = {0};
+	_cleanup_(pme_left_out_done) struct pme_left_out left_out = {0};
 	struct pme_log *log = s->log;
 	const char *path = s->protection->path;
-	int r = pme_walk(place->fd, path, place->vault, log, &walk);
+	int r = pme_left_out_find(s->os, place->devno, place->vault, &left_out);
+
+	if (r == 0)
+		r = pme_walk(place->fd, path, &left_out, log, &walk);
 
 	pme_progress_about(log->progress, path);
 	pme_progress_phase(log->progress, PME_PHASE_COPIES, PME_UNIT_FILES, walk.count);
@@ -208,7 +213,7 @@ int pme_protect_share(const struct pme_topo *topo, const struct pme_protection *
 {
 	_cleanup_(pme_place_close) struct pme_place_of place = PME_PLACE_NONE;
 	_cleanup_close_ int replica = -1;
-	struct sharing s = {.protection = protection, .log = log, .ret = ret};
+	struct sharing s = {.os = topo->os, .protection = protection, .log = log, .ret = ret};
 	int r = pme_place_open(topo, protection->path, log, &place);
 
 	*ret = (struct pme_share){0};

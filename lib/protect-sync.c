@@ -203,6 +203,8 @@ static void count_rest(struct pme_sync *sync, size_t rest)
 
 static int sync_files(struct pme_sync *sync)
 {
+	_cleanup_(pme_left_out_done) struct pme_left_out left_out = {0};
+	const struct pme_place_of *place = sync->place;
 	struct pme_walk *walk = sync->walk;
 	int r = sweep(sync), e;
 
@@ -210,7 +212,9 @@ static int sync_files(struct pme_sync *sync)
 		pme_log_add(sync->log, PME_WARNING, sync->protection->path,
 			    "checkpoints that are left over cannot be taken away: %s",
 			    strerror(-r));
-	r = pme_walk(sync->place->fd, sync->protection->path, sync->place->vault, sync->log, walk);
+	r = pme_left_out_find(sync->os, place->devno, place->vault, &left_out);
+	if (r == 0)
+		r = pme_walk(place->fd, sync->protection->path, &left_out, sync->log, walk);
 	pme_progress_about(sync->log->progress, sync->protection->path);
 	pme_progress_phase(sync->log->progress, PME_PHASE_SYNC, PME_UNIT_FILES, walk->count);
 	for (size_t i = 0; r == 0 && i < walk->count; i++) {

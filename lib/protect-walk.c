@@ -7,18 +7,49 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "saved-conf.h"
+#include "saved-place.h"
+
 #define SAID_MAX 20 /* of one kind of trouble; the rest is counted */
 
 struct walking {
 	int top;
 	const char *path;
 	dev_t devno;
-	uint64_t left_out;
+	const struct pme_left_out *left_out;
 	struct pme_log *log;
 	struct pme_walk *walk;
 	char **todo; /* directories that are not read yet, below @top */
 	size_t count, alloc;
 };
+
+void pme_left_out_done(struct pme_left_out *left_out)
+{
+	free(left_out->copies);
+	*left_out = (struct pme_left_out){0};
+}
+
+int pme_left_out_find(const struct pme_os *os, dev_t devno, uint64_t vault,
+		      struct pme_left_out *ret)
+{
+	_cleanup_(pme_protections_done) struct pme_protections all = {0};
+	struct pme_log unsaid = {0};
+	int r = pme_protections_load(os, &unsaid, &all);
+
+	pme_log_done(&unsaid);
+	*ret = (struct pme_left_out){.vault = vault};
+	for (size_t i = 0; r == 0 && i < all.count; i++) {
+		_cleanup_close_ int fd = pme_saved_replica(os, &all.items[i], false);
+		struct stat st;
+
+		if (fd < 0 || pme_os_fstat(fd, &st) < 0 || st.st_dev != devno)
+			continue;
+		r = pme_grow(&ret->copies, &ret->alloc, ret->count, sizeof(*ret->copies));
+		if (r == 0)
+			ret->copies[ret->count++] = st.st_ino;
+	}
+	return r == -ENOMEM ? r : 0;
+}
 
 void pme_walk_done(struct pme_walk *walk)
 {
@@ -93,6 +124,16 @@ static void say_mount(struct walking *w, const char *path)
 		pme_log_add(w->log, PME_WARNING, full, PME_WALK_MOUNT);
 }
 
+static bool is_left_out(struct walking *w, uint64_t inode)
+{
+	bool is_copy = false;
+
+	for (size_t i = 0; !is_copy && i < w->left_out->count; i++)
+		is_copy = inode == w->left_out->copies[i];
+	w->walk->copies += is_copy;
+	return is_copy || inode == w->left_out->vault;
+}
+
 /* The name @name of the directory @dir, which is @parent. */
 static int take_name(struct walking *w, int dir, const char *parent, const char *name)
 {
@@ -112,7 +153,7 @@ static int take_name(struct walking *w, int dir, const char *parent, const char 
 		w->walk->symlinks++;
 	else if (!S_ISDIR(st.st_mode))
 		w->walk->special++;
-	else if (st.st_ino != w->left_out)
+	else if (!is_left_out(w, st.st_ino))
 		return add_dir(w, pme_take_ptr(path));
 	return 0;
 }
@@ -167,7 +208,8 @@ static void drop_links(struct pme_walk *walk)
 	walk->count = kept;
 }
 
-int pme_walk(int fd, const char *path, uint64_t left_out, struct pme_log *log, struct pme_walk *ret)
+int pme_walk(int fd, const char *path, const struct pme_left_out *left_out, struct pme_log *log,
+	     struct pme_walk *ret)
 {
 	struct walking w = {
 		.top = fd,
@@ -191,6 +233,10 @@ int pme_walk(int fd, const char *path, uint64_t left_out, struct pme_log *log, s
 		r = read_dir(&w, dir);
 	}
 	pme_os_free_names(w.todo, w.count);
+	if (ret->copies > 0)
+		pme_log_add(log, PME_INFO, path,
+			    "%llu directories with copies of other protected paths are left out",
+			    (unsigned long long)ret->copies);
 	if (r < 0)
 		pme_walk_done(ret);
 	else

@@ -2,8 +2,9 @@
 /*
  * The regular files of a protected path: each inode once, by inode.
  *
- * Symbolic links are not followed, other mounts are not entered, the vault is left out.  One
- * directory is open at a time, however deep the tree is.
+ * Symbolic links are not followed, other mounts are not entered; the vault is left out, and so are
+ * the copies of other protected paths: two paths that keep their copies in one another would make
+ * copies of copies without end.  One directory is open at a time, however deep the tree is.
  */
 #ifndef PME_PROTECT_WALK_H
 #define PME_PROTECT_WALK_H
@@ -26,15 +27,29 @@ struct pme_walk {
 	uint64_t special;  /* devices, fifos, sockets */
 	uint64_t mounts;   /* also of directories of the same filesystem: said */
 	uint64_t failed;   /* directories and names that could not be looked at: said */
+	uint64_t copies;   /* directories of pme_left_out: said */
 	uint64_t vanished; /* that were there a moment before: gone, or called otherwise by now */
 };
 
+/* Inode numbers of directories that are not entered. */
+struct pme_left_out {
+	uint64_t vault;	  /* 0: there is none */
+	uint64_t *copies; /* directories with the copies of one path each */
+	size_t count, alloc;
+};
 /*
- * All below the directory @fd, or @fd itself, called @path in @log; but for the directory with the
- * inode number @left_out (the vault; 0: none).  0, -ENOMEM, -E2BIG; other errors are said and
- * counted.
+ * Those on the filesystem @devno, whose vault is @vault; protections that cannot be read are no
+ * reason to stop.  0 or -ENOMEM, half made.
  */
-int pme_walk(int fd, const char *path, uint64_t left_out, struct pme_log *log,
+int pme_left_out_find(const struct pme_os *os, dev_t devno, uint64_t vault,
+		      struct pme_left_out *ret);
+void pme_left_out_done(struct pme_left_out *left_out);
+
+/*
+ * All below the directory @fd, or @fd itself, called @path in @log; but for what is in @left_out,
+ * where it is below.  0, -ENOMEM, -E2BIG; other errors are said and counted.
+ */
+int pme_walk(int fd, const char *path, const struct pme_left_out *left_out, struct pme_log *log,
 	     struct pme_walk *ret);
 void pme_walk_done(struct pme_walk *walk);
 

@@ -72,7 +72,8 @@ static int note_odd(struct pme_parked *file, const char *why)
 {
 	file->is_odd = true;
 	file->state = PME_PARKED_UNKNOWN;
-	file->reason = strdup(why);
+	if (!file->reason)
+		file->reason = strdup(why);
 	return file->reason ? 0 : -ENOMEM;
 }
 
@@ -93,6 +94,10 @@ static enum pme_list_state list_state(const struct pme_scan *scan, const struct 
 static int judge_unlisted(const struct pme_scan *scan, struct pme_parked *file)
 {
 	file->state = PME_PARKED_CLEARED;
+	if (file->bytes == 0) {
+		file->reason = strdup("it has no blocks any more: somebody else gave them back");
+		return file->reason ? 0 : -ENOMEM;
+	}
 	for (size_t i = 0; i < file->extents.count; i++) {
 		for (size_t w = 0; w < file->ways[i].count; w++) {
 			const struct pme_way *way = &file->ways[i].items[w];
@@ -132,17 +137,30 @@ static int look_at_extents(struct pme_stack *stack, const struct pme_fs *fs,
 	return r;
 }
 
-static bool passes(const struct pme_selection *selection, const struct pme_parked *file)
+static bool ways_pass(const struct pme_selection *selection, const struct pme_ways *ways)
 {
-	if (selection->passing.count == 0)
-		return true;
-	for (size_t i = 0; i < file->extents.count; i++)
-		for (size_t w = 0; w < file->ways[i].count; w++)
-			for (size_t h = 0; h < file->ways[i].items[w].n_hops; h++)
-				if (pme_dev_list_has(&selection->passing,
-						     file->ways[i].items[w].hops[h].dev))
-					return true;
+	for (size_t w = 0; w < ways->count; w++)
+		for (size_t h = 0; h < ways->items[w].n_hops; h++)
+			if (pme_dev_list_has(&selection->passing, ways->items[w].hops[h].dev))
+				return true;
 	return false;
+}
+
+/* Of a file whose blocks are not known, or that has none, the whole filesystem counts. */
+static int choose(struct pme_stack *stack, const struct pme_selection *selection,
+		  const struct pme_fs *fs, struct pme_parked *file)
+{
+	_cleanup_(pme_ways_done) struct pme_ways all = {0};
+	int r = 0;
+
+	file->chosen = selection->passing.count == 0;
+	for (size_t i = 0; !file->chosen && file->ways && i < file->extents.count; i++)
+		file->chosen = ways_pass(selection, &file->ways[i]);
+	if (file->chosen || file->bytes > 0)
+		return 0;
+	r = pme_descend(stack, fs->dev, (struct pme_range){0, fs->dev->size}, &all);
+	file->chosen = r == 0 && ways_pass(selection, &all);
+	return r;
 }
 
 static int look_at_file(struct pme_quarantines *all, struct pme_quarantine *quarantine,
@@ -164,8 +182,10 @@ static int look_at_file(struct pme_quarantines *all, struct pme_quarantine *quar
 		return note_odd(file, "no regular file: no repair has made it");
 	file->size = (uint64_t)st.st_size;
 	if (!file->is_named || st.st_uid != 0 || st.st_nlink != 1)
-		return note_odd(file, "not as a repair leaves a file: name, owner or number of "
-				      "links differ");
+		r = note_odd(file, "not as a repair leaves a file: name, owner or number of links "
+				   "differ");
+	if (r == -ENOMEM)
+		return r;
 	fd = pme_os_open_at(quarantine->dir, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return note_odd(file, strerror(-fd));
@@ -325,7 +345,7 @@ static int note_ranges(const struct pme_os *os, const struct pme_scan_args *args
 	return r;
 }
 
-static int judge_files(const struct pme_quarantines *all, const struct pme_selection *selection)
+static int judge_files(struct pme_quarantines *all, const struct pme_selection *selection)
 {
 	int r = 0;
 
@@ -334,10 +354,10 @@ static int judge_files(const struct pme_quarantines *all, const struct pme_selec
 			struct pme_parked *file = &all->items[i]->files[f];
 
 			pme_range_list_normalize(&file->bad);
-			file->chosen = passes(selection, file);
+			r = choose(&all->scan.stack, selection, &all->items[i]->fs, file);
 			if (file->bad.count > 0)
 				file->state = PME_PARKED_BAD;
-			else if (!file->is_odd)
+			else if (r == 0 && !file->is_odd)
 				r = judge_unlisted(&all->scan, file);
 		}
 	}

@@ -117,7 +117,9 @@ static int give_back(const struct pme_quarantine *quarantine, struct pme_parked 
 				      r == -ESTALE ? "it changed meanwhile" : strerror(-r)));
 	return set(file, pme_released,
 		   despite ? pme_printf("forced: %s", despite)
-			   : pme_printf("no list has its blocks, and all of them were read"));
+			   : strdup(file->bytes == 0 ? "it had no blocks any more"
+						     : "no list has its blocks, and all of them "
+						       "were read"));
 }
 
 static int release(const struct pme_quarantines *all, const struct pme_quarantine *quarantine,
