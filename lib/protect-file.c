@@ -19,6 +19,7 @@
 #include "saved-place.h"
 
 #define SAID_MAX 20
+#define WITHOUT_ROOM_MAX 16
 #define TRIES 3 /* for a file that changes while it is copied */
 #define GENERATION_MAX ((uint64_t)INT64_MAX - 1)
 #define FUTURE_MAX 2000000000 /* ns: a ctime further ahead than this is not waited for */
@@ -358,10 +359,12 @@ static bool is_full(int error)
 	return error == -ENOSPC || error == -EDQUOT;
 }
 
-/* The replica has no room, or cannot be written: so it is with the next file. */
-static bool is_hopeless(int error)
+/* Nothing can be written: so it is with the next file.  Where one has no room, a smaller one may.
+ */
+static bool is_hopeless(const struct keeping *k, int error)
 {
-	return error == -ENOMEM || error == -EROFS || is_full(error);
+	return error == -ENOMEM || error == -EROFS ||
+	       (is_full(error) && k->sync->without_room >= WITHOUT_ROOM_MAX);
 }
 
 static int choose(struct keeping *k)
@@ -450,6 +453,8 @@ static int not_kept(const struct keeping *k, int error)
 	const struct pme_protection *p = k->sync->protection;
 
 	k->sync->run->not_kept++;
+	k->sync->without_room += is_full(error);
+	k->sync->too_large += is_full(error);
 	if (is_full(error))
 		pme_sync_say(k->sync, k->path, "not kept: the filesystem of %s: %s",
 			     k->failed && k->failed != k->object_name ? k->failed : p->replica,
@@ -461,7 +466,7 @@ static int not_kept(const struct keeping *k, int error)
 					     : strerror(-error));
 	else
 		pme_sync_say(k->sync, k->path, "not kept: %s", reason(error));
-	return k->stop || is_hopeless(error) ? error : 0;
+	return k->stop || is_hopeless(k, error) ? error : 0;
 }
 
 int pme_sync_file(struct pme_sync *sync, int fd, const char *path)
@@ -484,6 +489,8 @@ int pme_sync_file(struct pme_sync *sync, int fd, const char *path)
 	sync->run->bytes += k.sample.size;
 	k.object_name = pme_saved_object_name(k.sample.inode, k.sample.generation);
 	r = k.object_name ? keep_anyhow(&k) : -ENOMEM;
+	if (r == 0)
+		sync->without_room = 0;
 	if (r == 1) {
 		sync->run->unchanged++;
 		sync->run->by_digest += !k.by_checkpoint;

@@ -47,6 +47,8 @@ struct pme_sync {
 	uint64_t healed;   /* files with damaged copies */
 	uint64_t said;	   /* messages about single files */
 	bool trusts_syncfs;
+	unsigned int without_room; /* files in a row, but for those that needed none */
+	uint64_t too_large;	   /* all of these */
 	bool pressed; /* what is gone was looked for before the end, for want of room */
 	struct pme_batch batch;
 };

@@ -305,6 +305,12 @@ static int sync_place(struct pme_sync *sync, const struct pme_os *os,
 	if (e < 0)
 		pme_log_add(sync->log, PME_ERROR, sync->protection->path,
 			    "how the sync went cannot be recorded: %s", strerror(-e));
+	if (r == 0 && sync->too_large > 0) {
+		pme_log_add(sync->log, PME_ERROR, sync->protection->path,
+			    "there was no room for %llu files: they are not kept",
+			    (unsigned long long)sync->too_large);
+		r = -ENOSPC;
+	}
 	return r < 0 ? r : e;
 }
 
