@@ -487,6 +487,11 @@ int pme_sync_file(struct pme_sync *sync, int fd, const char *path)
 		return 0;
 	}
 	sync->run->bytes += k.sample.size;
+	if (pme_topo_is_swap_file(sync->topo, k.sample.devno, k.sample.inode)) {
+		sync->run->not_kept++;
+		pme_sync_say(sync, path, "not kept: it is an active swap file");
+		return 0;
+	}
 	k.object_name = pme_saved_object_name(k.sample.inode, k.sample.generation);
 	r = k.object_name ? keep_anyhow(&k) : -ENOMEM;
 	if (r == 0)

@@ -31,6 +31,7 @@ struct pme_batch {
 
 struct pme_sync {
 	const struct pme_os *os;
+	const struct pme_topo *topo;
 	const struct pme_protection *protection;
 	const char *fs_uuid;
 	const struct pme_place_of *place;

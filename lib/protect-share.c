@@ -15,7 +15,7 @@
 #define SAID_MAX 20 /* of one kind of trouble; the rest is counted */
 
 struct sharing {
-	const struct pme_os *os;
+	const struct pme_topo *topo;
 	const struct pme_protection *protection;
 	struct pme_log *log;
 	int replica, checkpoints;
@@ -129,6 +129,8 @@ static int add_file(struct sharing *s, const char *path, int fd)
 	s->ret->damaged_files += damaged;
 	s->ret->unkept_files += r == 0 && !damaged;
 	s->ret->checkpoint_files += saved.checkpoint >= 0;
+	if (pme_topo_is_swap_file(s->topo, sample.devno, sample.inode))
+		return 0;      /* its times do not tell when it was written */
 	if (r == 0 || damaged) /* which of its blocks are, nobody wrote down: none is promised */
 		return 0;
 	s->lost += saved.manifest->has_checkpoint && saved.checkpoint < 0;
@@ -164,7 +166,7 @@ static int add_all(struct sharing *s, const struct pme_place_of *place)
 	_cleanup_(pme_left_out_done) struct pme_left_out left_out = {0};
 	struct pme_log *log = s->log;
 	const char *path = s->protection->path;
-	int r = pme_left_out_find(s->os, place->devno, place->vault, &left_out);
+	int r = pme_left_out_find(s->topo->os, place->devno, place->vault, &left_out);
 
 	if (r == 0)
 		r = pme_walk(place->fd, path, &left_out, log, &walk);
@@ -213,7 +215,7 @@ int pme_protect_share(const struct pme_topo *topo, const struct pme_protection *
 {
 	_cleanup_(pme_place_close) struct pme_place_of place = PME_PLACE_NONE;
 	_cleanup_close_ int replica = -1;
-	struct sharing s = {.os = topo->os, .protection = protection, .log = log, .ret = ret};
+	struct sharing s = {.topo = topo, .protection = protection, .log = log, .ret = ret};
 	int r = pme_place_open(topo, protection->path, log, &place);
 
 	*ret = (struct pme_share){0};

@@ -321,6 +321,7 @@ int pme_protect_sync(const struct pme_topo *topo, const struct pme_protection *p
 	_cleanup_close_ int lock = pme_protect_lock(topo->os, protection, log);
 	struct pme_sync sync = {
 		.os = topo->os,
+		.topo = topo,
 		.protection = protection,
 		.log = log,
 		.replica = -1,
