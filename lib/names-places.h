@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A name within a filesystem, and the directories above it: one of them may be a layer of an
+ * overlay; for names-overlay.c.
+ */
+#ifndef PME_NAMES_PLACES_H
+#define PME_NAMES_PLACES_H
+
+#include "claim.h"
+#include "topo-overlay.h"
+
+/* A directory above a file: what follows is the rest of its name. */
+struct pme_above {
+	const char *rest;
+	dev_t devno;
+	uint64_t inode;
+	bool judged; /* of the overlay that is looked at now: nothing more to be found */
+};
+
+struct pme_item {
+	struct pme_file *file; /* borrowed, as the name */
+	const char *name;
+	dev_t devno; /* of the file, as the filesystem that has the layers shows it */
+	uint64_t inode;
+	struct pme_above *places; /* from the root on; of those out of reach the number is 0 */
+	size_t n_places;
+	bool has_stat, partial; /* partial: some of them are out of reach */
+	bool copied;		/* the number may be that of a copy one day */
+	struct stat st;
+	const struct pme_overlay *overlay; /* that shows it so, or NULL */
+};
+
+/*
+ * Fill places and stat of @item, whose name, file and numbers are set: @root is the directory
+ * @below
+ * ("/a") of its filesystem, or -1.  0 or -ENOMEM; free the places.
+ */
+int pme_item_fill(int root, const char *below, struct pme_item *item);
+
+#endif
