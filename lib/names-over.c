@@ -3,10 +3,11 @@
  * Mounts and layers of one overlay; see names-over.h.
  *
  * A file is shown when it is at its name in its layer, no layer above has that name, and the
- * overlay has its inode number and times there; of the uppermost layer the name alone is enough.
- * All that is looked at twice, since copying up may come between.  The surprises: a file that was
- * copied up keeps the number of the lower one; with layers on several filesystems the number may
- * have bits of the layer at its top (xino), and st_dev is one that nothing else has.
+ * overlay has its inode number and times there; in the uppermost layer, which is written to, a time
+ * between that before and that after is enough.  It is looked at twice, as a copy may come between.
+ * The surprises: a file that was copied up keeps the number of the lower one; with layers on
+ * several filesystems the number may have bits of the layer at its top (xino), and st_dev is one
+ * that nothing else has.
  */
 #include "names-over.h"
 
@@ -92,9 +93,23 @@ static void answer(struct pme_over_reply *ret, enum pme_over_answer answer, cons
 	ret->why = why;
 }
 
+static bool is_later(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
+}
+
+/* Nothing is above the uppermost layer; but the name may be that of another directory's file. */
+static bool is_top_seen(const struct stat *before, const struct stat *seen,
+			const struct stat *after)
+{
+	return (before->st_mode & S_IFMT) == (seen->st_mode & S_IFMT) &&
+	       !is_later(&before->st_ctim, &seen->st_ctim) &&
+	       !is_later(&seen->st_ctim, &after->st_ctim);
+}
+
 /* It is in its layer, and not in those above: @error is that of looking through the overlay. */
 static void judge_seen(const struct pme_over_ask *ask, int error, int above,
-		       struct pme_over_reply *ret)
+		       const struct stat *after, struct pme_over_reply *ret)
 {
 	const struct stat *real = &ret->real, *seen = &ret->seen;
 	bool may_move = ask->layer > 0 && ask->over->overlay->follows;
@@ -103,7 +118,7 @@ static void judge_seen(const struct pme_over_ask *ask, int error, int above,
 		return answer(ret, PME_OVER_HIDDEN, NULL);
 	if (error < 0 && !is_absent(error))
 		return answer(ret, PME_OVER_DOUBT, why_error);
-	if (error == 0 && ask->layer == 0 && (real->st_mode & S_IFMT) == (seen->st_mode & S_IFMT))
+	if (error == 0 && ask->layer == 0 && is_top_seen(real, seen, after))
 		return answer(ret, PME_OVER_SHOWN, NULL);
 	if (error == 0 && pme_over_is_same(real, seen))
 		return answer(ret, above ? PME_OVER_DOUBT : PME_OVER_SHOWN, why_layers);
@@ -148,7 +163,7 @@ static int judge_once(const struct pme_over_ask *ask, const struct pme_over_base
 	if (ask->over->overlay->layers[ask->layer].data && below)
 		answer(ret, PME_OVER_DOUBT, why_metacopy);
 	else
-		judge_seen(ask, error, above, ret);
+		judge_seen(ask, error, above, &after, ret);
 	return 1;
 }
 

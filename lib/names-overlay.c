@@ -125,7 +125,7 @@ static int add_path(const struct pme_item *item, const struct pme_overlay_mount 
 	_cleanup_free_ char *path = NULL;
 	int r = path_through(mount, rest, &path);
 
-	if (r <= 0 || pme_names_has_path(item->file, path))
+	if (r <= 0)
 		return r;
 	return pme_file_add_path(item->file, pme_take_ptr(path));
 }

@@ -75,12 +75,22 @@ static int read_mountinfo(const struct pme_os *os, const char *pid, char **ret, 
 	return r;
 }
 
-static bool has_mount(const struct pme_overlay *overlay, const struct pme_overlay_mount *mount)
+/* Of two mounts at one place the later one is seen; its root goes to the older one. */
+static bool merge_mount(struct pme_overlay *overlay, struct pme_overlay_mount *mount)
 {
-	for (size_t i = 0; i < overlay->n_mounts; i++)
-		if (strcmp(overlay->mounts[i].target, mount->target) == 0 &&
-		    strcmp(overlay->mounts[i].root, mount->root) == 0)
+	for (size_t i = 0; i < overlay->n_mounts; i++) {
+		struct pme_overlay_mount *old = &overlay->mounts[i];
+
+		if (strcmp(old->target, mount->target) != 0)
+			continue;
+		if (strcmp(old->root, mount->root) == 0)
 			return true;
+		if (strcmp(old->pid, mount->pid) != 0)
+			continue;
+		free(old->root);
+		old->root = pme_take_ptr(mount->root);
+		return true;
+	}
 	return false;
 }
 
@@ -100,7 +110,7 @@ static int add(struct load *load, struct pme_overlay *overlay)
 	struct pme_overlay *old = find(all, overlay);
 	int r;
 
-	if (old && has_mount(old, overlay->mounts))
+	if (old && merge_mount(old, overlay->mounts))
 		return 0;
 	if (load->n_mounts >= PME_OVERLAY_MOUNTS_MAX) {
 		all->cut = true;

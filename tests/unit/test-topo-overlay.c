@@ -155,7 +155,8 @@ static void test_spaces(void **state)
 	static const char one[] = "39 24 0:35 / /m rw - overlay none rw,lowerdir=/a:/b\n";
 	static const char two[] = "50 24 0:36 / /m rw - overlay none rw,lowerdir=/a:/c\n"
 				  "51 24 0:35 / /n rw - overlay none rw,lowerdir=/a:/b\n"
-				  "52 24 8:1 / /x rw - xfs /dev/sda1 rw\n";
+				  "52 24 8:1 / /x rw - xfs /dev/sda1 rw\n"
+				  "53 51 0:35 /sub /n rw - overlay none rw,lowerdir=/a:/b\n";
 	struct tree *tree = *state;
 	const struct pme_overlays *all;
 
@@ -174,6 +175,7 @@ static void test_spaces(void **state)
 	assert_string_equal(all->items[0].mounts[0].pid, "self");
 	assert_string_equal(all->items[0].mounts[1].pid, "18");
 	assert_string_equal(all->items[0].mounts[1].target, "/n");
+	assert_string_equal(all->items[0].mounts[1].root, "/sub"); /* over the other one */
 	assert_string_equal(all->items[1].mounts[0].pid, "18");
 }
 
