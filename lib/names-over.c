@@ -56,12 +56,18 @@ static bool has_times(const struct stat *real, const struct stat *seen)
 	       is_time(&real->st_mtim, &seen->st_mtim);
 }
 
+bool pme_over_is_index(const struct pme_over *over, size_t layer, const struct stat *real)
+{
+	return layer == 0 && over->overlay->has_upper && over->overlay->index &&
+	       real->st_nlink > 1 && !S_ISDIR(real->st_mode);
+}
+
 bool pme_over_is_same(const struct stat *real, const struct stat *seen)
 {
 	return has_number(real, seen) && has_times(real, seen) && real->st_size == seen->st_size;
 }
 
-static bool is_absent(int error)
+bool pme_over_is_absent(int error)
 {
 	return error == -ENOENT || error == -ENOTDIR || error == -ELOOP;
 }
@@ -81,8 +87,8 @@ static int is_above(const struct pme_over_ask *ask)
 		if (over->layers[i].fd >= 0)
 			r = pme_over_stat(over->layers[i].fd, ask->rest, &st);
 		if (r == 0)
-			return over->overlay->metacopy && S_ISREG(st.st_mode) ? -ENODATA : 1;
-		unknown |= !is_absent(r);
+			return over->overlay->metacopy ? -ENODATA : 1;
+		unknown |= !pme_over_is_absent(r);
 	}
 	return unknown ? -EAGAIN : 0;
 }
@@ -116,7 +122,7 @@ static void judge_seen(const struct pme_over_ask *ask, int error, int above,
 
 	if (error == -EXDEV) /* hidden by another mount */
 		return answer(ret, PME_OVER_HIDDEN, NULL);
-	if (error < 0 && !is_absent(error))
+	if (error < 0 && !pme_over_is_absent(error))
 		return answer(ret, PME_OVER_DOUBT, why_error);
 	if (error == 0 && ask->layer == 0 && is_top_seen(real, seen, after))
 		return answer(ret, PME_OVER_SHOWN, NULL);
@@ -146,7 +152,7 @@ static int judge_once(const struct pme_over_ask *ask, const struct pme_over_base
 		above = is_above(ask);
 		r = pme_over_stat(layer, ask->rest, &after);
 	}
-	if (r < 0 && !is_absent(r)) {
+	if (r < 0 && !pme_over_is_absent(r)) {
 		answer(ret, PME_OVER_DOUBT, why_error);
 		return 1;
 	}
@@ -364,6 +370,7 @@ int pme_over_enter(const struct pme_os *os, const struct pme_overlay *overlay, s
 
 		if (fd == -ENOMEM)
 			return fd;
+		ret->cut |= fd < 0 && !pme_over_is_absent(fd) && fd != -EXDEV && fd != -ESRCH;
 		if (fd >= 0)
 			ret->bases[ret->n_bases++] =
 				(struct pme_over_base){fd, &overlay->mounts[i]};

@@ -28,7 +28,7 @@ struct pme_over {
 	struct pme_over_base *bases;   /* mounts that can be looked into */
 	size_t n_bases;
 	bool known; /* which directories all layers are */
-	bool cut;   /* there are too many mounts */
+	bool cut;   /* of some mounts that cannot be told: there are too many, or an error */
 };
 
 int pme_over_enter(const struct pme_os *os, const struct pme_overlay *overlay,
@@ -41,8 +41,14 @@ void pme_over_done(struct pme_over *over);
  */
 int pme_over_stat(int dir, const char *rest, struct stat *ret);
 
+/* Is that an error of a name that is not there, or leads elsewhere? */
+bool pme_over_is_absent(int error);
+
 /* Has @seen, through an overlay, the number and times of @real? */
 bool pme_over_is_same(const struct stat *real, const struct stat *seen);
+
+/* May @real, in @layer, be the copy of hard links that the layer does not have (index=on)? */
+bool pme_over_is_index(const struct pme_over *over, size_t layer, const struct stat *real);
 
 enum pme_over_answer {
 	PME_OVER_HIDDEN,

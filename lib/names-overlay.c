@@ -145,12 +145,13 @@ static bool is_named(const struct pme_item *item, const struct pme_overlay_mount
 static int add_hidden_alias(const struct work *work, const struct pme_item *item, size_t layer,
 			    const struct stat *real)
 {
+	const struct pme_overlay *overlay = work->over.overlay;
 	struct stat st = *real;
 
-	st.st_dev = work->over.overlay->shown;
+	st.st_dev = overlay->shown;
 	if (layer == 0 || real->st_ino == 0)
 		return 0;
-	return add_alias(work, item, PME_ALIAS_STAMP, &st);
+	return add_alias(work, item, overlay->metacopy ? PME_ALIAS_DOUBT : PME_ALIAS_STAMP, &st);
 }
 
 /* What processes see of one that is shown, and others that have this overlay as a layer. */
@@ -204,6 +205,8 @@ static int judge(struct work *work, const struct pme_item *item, struct pme_abov
 			r = add_shown(work, item, place->rest, layer, &reply.seen);
 		shown = true;
 	}
+	if (r == 0 && shown && pme_over_is_index(&work->over, layer, &reply.real))
+		r = doubt(work, item, "there may be links of it that share it (index)");
 	return r < 0 || shown ? r : add_hidden_alias(work, item, layer, &reply.real);
 }
 
@@ -281,9 +284,13 @@ static int look_everywhere(const struct work *work, const struct pme_item *item)
 			struct stat seen;
 			int r;
 
-			if (!below || !*rest || !may_have(work, base, rest) ||
-			    pme_over_stat(base->fd, below, &seen) < 0 ||
-			    !is_alike(over, &item->st, &seen) || is_named(item, base->mount, rest))
+			if (!below || !*rest || !may_have(work, base, rest))
+				continue;
+			r = pme_over_stat(base->fd, below, &seen);
+			if (r < 0 && r != -EXDEV && !pme_over_is_absent(r))
+				return doubt(work, item, "it cannot be looked at there");
+			if (r < 0 || !is_alike(over, &item->st, &seen) ||
+			    is_named(item, base->mount, rest))
 				continue;
 			r = add_alias(work, item, PME_ALIAS_DOUBT, &seen);
 			return r < 0 ? r
@@ -315,8 +322,11 @@ static int look_around(const struct work *work, const struct pme_item *item)
 
 	if (r == 0 && may_be_anywhere(&work->over))
 		r = doubt(work, item, "not all of its layers are found, and it renames");
+	if (r == 0 && !work->over.known && work->over.n_bases > 0 && !item->has_stat)
+		r = doubt(work, item,
+			  "its layers are not found, and the inode cannot be looked at");
 	if (r == 0 && work->over.cut)
-		r = doubt(work, item, "it is mounted too often");
+		r = doubt(work, item, "not all of its mounts are looked at");
 	return r;
 }
 
@@ -468,7 +478,7 @@ int pme_names_publish_overlays(const struct pme_topo *topo, const struct pme_fs 
 	bool any = false;
 	int r;
 
-	work.nested = calloc(topo->overlays->count, sizeof(*work.nested));
+	work.nested = calloc(topo->overlays->count + 1, sizeof(*work.nested));
 	r = work.nested ? load_items(&work, fs, names) : -ENOMEM;
 	if (r == 0)
 		r = look_at_overlays(&work, names, files, n_files);
@@ -480,7 +490,6 @@ int pme_names_publish_overlays(const struct pme_topo *topo, const struct pme_fs 
 	if (r == 0 && any)
 		r = look_at_overlays(&work, names, files, n_files);
 	if (r == 0 && topo->overlays->cut)
-		r = doubt_all(&work, "there are overlays that are not looked at: too many, or "
-				     "their mounts make no sense");
+		r = doubt_all(&work, "not all overlay mounts can be found");
 	return r;
 }

@@ -166,6 +166,8 @@ static int read_option(struct pme_overlay *overlay, struct text option)
 	}
 	if (text_is(name, "metacopy"))
 		overlay->metacopy = strcmp(text, "on") == 0;
+	if (text_is(name, "index") || text_is(name, "nfs_export")) /* which needs an index */
+		overlay->index |= strcmp(text, "on") == 0;
 	return 0;
 }
 

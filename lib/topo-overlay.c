@@ -19,7 +19,7 @@ struct load {
 	struct pme_overlays *overlays;
 	char **spaces; /* "mnt:[4026531841]" */
 	size_t n_spaces, alloc_spaces, n_mounts;
-	bool metacopy, redirects; /* where the options are silent */
+	bool metacopy, redirects, index; /* where the options are silent */
 };
 
 struct pme_overlays *pme_overlays_free(struct pme_overlays *overlays)
@@ -33,14 +33,21 @@ struct pme_overlays *pme_overlays_free(struct pme_overlays *overlays)
 	return NULL;
 }
 
-/* Is there overlayfs in this kernel? */
-static bool is_supported(const struct pme_os *os)
+/* Is there overlayfs in this kernel?  1, 0, -errno. */
+static int is_supported(const struct pme_os *os)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t len;
+	int r = pme_os_read_attr(os, &text, &len, "proc/filesystems");
 
-	return pme_os_read_attr(os, &text, &len, "proc/filesystems") == 0 &&
-	       strstr(text, "\toverlay\n") != NULL;
+	return r < 0 ? r : strstr(text, "\toverlay\n") != NULL;
+}
+
+/* Errors of a process that ended, or is of others: nothing to be said. */
+static bool is_usual(int error)
+{
+	return error == -ENOENT || error == -ESRCH || error == -EINVAL || error == -EACCES ||
+	       error == -EPERM;
 }
 
 static bool is_on(const struct pme_os *os, const char *parameter)
@@ -122,6 +129,7 @@ static int add(struct load *load, struct pme_overlay *overlay)
 		if (r < 0)
 			return r;
 		overlay->metacopy |= load->metacopy && !strstr(overlay->options, "metacopy=");
+		overlay->index |= load->index && !strstr(overlay->options, "index=");
 		overlay->redirects |= load->redirects && !strstr(overlay->options, "redirect_dir=");
 		all->items[all->count++] = *overlay;
 		*overlay = (struct pme_overlay){0};
@@ -190,12 +198,14 @@ static int look_at(struct load *load, const char *pid)
 		r = (id = strdup("")) ? 0 : -ENOMEM;
 	if (r == 0)
 		r = add_space(load, pme_take_ptr(id));
+	load->overlays->cut |= r < 0 && !is_usual(r);
 	if (r <= 0)
 		return r == -ENOMEM ? r : 0;
 	r = read_mountinfo(os, pid, &text, &len);
 	if (r == 0 && len > 0)
 		return add_lines(load, pid, text, len);
 	free(load->spaces[--load->n_spaces]);
+	load->overlays->cut |= r < 0 && !is_usual(r);
 	return r == -ENOMEM ? r : 0;
 }
 
@@ -214,24 +224,27 @@ static int look_at_all(struct load *load)
 			r = look_at(load, names[i]);
 	}
 	pme_os_free_names(names, count);
-	return r == -ENOMEM || r == -E2BIG ? r : 0;
+	load->overlays->cut |= r < 0;
+	return r == -ENOMEM ? r : 0;
 }
 
 int pme_topo_load_overlays(struct pme_topo *topo)
 {
 	struct load load = {.topo = topo};
-	int r;
+	int r = is_supported(topo->os);
 
-	if (!is_supported(topo->os))
-		return 0;
+	if (r == 0 || r == -ENOENT || r == -ENOMEM)
+		return r == -ENOMEM ? r : 0;
 	load.overlays = calloc(1, sizeof(*load.overlays));
 	if (!load.overlays)
 		return -ENOMEM;
+	load.overlays->cut = r < 0;
 	load.metacopy = is_on(topo->os, "metacopy");
 	load.redirects = is_on(topo->os, "redirect_dir");
+	load.index = is_on(topo->os, "index") || is_on(topo->os, "nfs_export");
 	r = look_at_all(&load);
 	pme_os_free_names(load.spaces, load.n_spaces);
-	if (r < 0 || load.overlays->count == 0) {
+	if (r < 0 || (load.overlays->count == 0 && !load.overlays->cut)) {
 		pme_overlays_free(load.overlays);
 		return r;
 	}

@@ -40,6 +40,7 @@ struct pme_overlay {
 	bool redirects; /* renamed directories are asked for */
 	bool follows;	/* there may be renamed directories */
 	bool metacopy;	/* the data of a file may be in a lower layer than its metadata */
+	bool index;	/* hard links of a lower file have one copy */
 	struct pme_overlay_mount *mounts; /* our own namespace first */
 	size_t n_mounts, alloc_mounts;
 };
@@ -47,7 +48,7 @@ struct pme_overlay {
 struct pme_overlays {
 	struct pme_overlay *items;
 	size_t count, alloc;
-	bool cut; /* there are more */
+	bool cut; /* there may be more */
 };
 
 /*
@@ -57,7 +58,10 @@ struct pme_overlays {
 int pme_overlay_parse(const char *line, size_t len, const char *pid, struct pme_overlay *ret);
 void pme_overlay_done(struct pme_overlay *overlay);
 
-/* Into topo->overlays, NULL when there are none: 0 or -ENOMEM.  Costs nothing without overlayfs. */
+/*
+ * Into topo->overlays, NULL when there are none: 0 or -ENOMEM.  Costs nothing without overlayfs.
+ * Processes that may not be looked into are left out.
+ */
 int pme_topo_load_overlays(struct pme_topo *topo);
 struct pme_overlays *pme_overlays_free(struct pme_overlays *overlays); /* NULL is fine */
 
