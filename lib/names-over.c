@@ -23,7 +23,7 @@
 static const char why_change[] = "it changes all the time";
 static const char why_renamed[] = "it may be in a renamed directory there (redirect_dir)";
 static const char why_metacopy[] = "it may have data of a file there (metacopy)";
-static const char why_merged[] = "it may be a part of a directory there";
+static const char why_merged[] = "it may be merged with another directory there";
 static const char why_layers[] =
 	"not all of its layers are found by the names that it was mounted with";
 static const char why_error[] = "it cannot be looked at there";
@@ -74,8 +74,11 @@ bool pme_over_is_absent(int error)
 
 /* --- judging --- */
 
-/* Is the name in a layer above?  1, 0, -EAGAIN: nobody knows; -ENODATA: only its metadata may be */
-static int is_above(const struct pme_over_ask *ask)
+/*
+ * Is the name in a layer above?  1, 0, -EAGAIN: nobody knows; -ENODATA: it may be only metadata;
+ * -EISDIR: a directory, as @is_dir, which may be merged with it.
+ */
+static int is_above(const struct pme_over_ask *ask, bool is_dir)
 {
 	const struct pme_over *over = ask->over;
 	bool unknown = false;
@@ -87,7 +90,9 @@ static int is_above(const struct pme_over_ask *ask)
 		if (over->layers[i].fd >= 0)
 			r = pme_over_stat(over->layers[i].fd, ask->rest, &st);
 		if (r == 0)
-			return over->overlay->metacopy ? -ENODATA : 1;
+			return is_dir && S_ISDIR(st.st_mode) ? -EISDIR
+			       : over->overlay->metacopy     ? -ENODATA
+							     : 1;
 		unknown |= !pme_over_is_absent(r);
 	}
 	return unknown ? -EAGAIN : 0;
@@ -149,7 +154,7 @@ static int judge_once(const struct pme_over_ask *ask, const struct pme_over_base
 	r = pme_over_stat(layer, ask->rest, &ret->real);
 	if (r == 0 && is_it(ask, &ret->real)) {
 		error = below ? pme_over_stat(base->fd, below, &ret->seen) : -EXDEV;
-		above = is_above(ask);
+		above = is_above(ask, S_ISDIR(ret->real.st_mode));
 		r = pme_over_stat(layer, ask->rest, &after);
 	}
 	if (r < 0 && !pme_over_is_absent(r)) {
@@ -160,8 +165,9 @@ static int judge_once(const struct pme_over_ask *ask, const struct pme_over_base
 		answer(ret, PME_OVER_HIDDEN, NULL);
 		return 1;
 	}
-	if (above == 1 || above == -ENODATA) {
-		answer(ret, above == 1 ? PME_OVER_HIDDEN : PME_OVER_DOUBT, why_metacopy);
+	if (above != 0 && above != -EAGAIN) {
+		answer(ret, above == 1 ? PME_OVER_HIDDEN : PME_OVER_DOUBT,
+		       above == -EISDIR ? why_merged : why_metacopy);
 		return 1;
 	}
 	if (ask->layer > 0 && !has_times(&ret->real, &after))
@@ -205,7 +211,8 @@ static int open_base(const struct pme_os *os, const struct pme_overlay *overlay,
 
 	if (!path)
 		return -ENOMEM;
-	if (strcmp(mount->pid, "self") == 0)
+	/* a copy of the root would be without what is mounted below, and nobody unmounts that */
+	if (strcmp(mount->pid, "self") == 0 && mount->target[1])
 		fd = pme_os_enter_mount(os, mount->target);
 	if (fd < 0)
 		fd = pme_os_open(os, path, O_PATH);
@@ -352,6 +359,15 @@ static int find_all_layers(const struct pme_os *os, struct pme_over *over)
 	return r < 0 ? r : 0;
 }
 
+/* Was it not seen because the process through which it is seen has ended? */
+static bool is_gone(const struct pme_os *os, const struct pme_overlay_mount *mount)
+{
+	_cleanup_free_ char *path = pme_printf("proc/%s/ns/mnt", mount->pid);
+	_cleanup_free_ char *id = NULL;
+
+	return strcmp(mount->pid, "self") != 0 && (!path || pme_os_readlink(os, path, &id) < 0);
+}
+
 int pme_over_enter(const struct pme_os *os, const struct pme_overlay *overlay, struct pme_over *ret)
 {
 	size_t n_mounts = overlay->n_mounts;
@@ -370,7 +386,8 @@ int pme_over_enter(const struct pme_os *os, const struct pme_overlay *overlay, s
 
 		if (fd == -ENOMEM)
 			return fd;
-		ret->cut |= fd < 0 && !pme_over_is_absent(fd) && fd != -EXDEV && fd != -ESRCH;
+		if (fd < 0 && fd != -EXDEV)
+			ret->cut |= !pme_over_is_absent(fd) || is_gone(os, &overlay->mounts[i]);
 		if (fd >= 0)
 			ret->bases[ret->n_bases++] =
 				(struct pme_over_base){fd, &overlay->mounts[i]};

@@ -11,75 +11,25 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#include "fs-enter.h"
 #include "names-over.h"
 #include "names-places.h"
 #include "names.h"
 
-struct items {
-	struct pme_item *items;
-	size_t count, alloc;
+/* Overlays as layers of others. */
+struct stacked {
+	bool above, below;
 };
 
 struct work {
 	const struct pme_topo *topo;
-	struct items found;   /* in the filesystem */
-	struct items again;   /* through overlays, which may be a layer of others */
-	bool *nested;	      /* of each overlay: a layer of it is on another one */
-	bool second;	      /* only those are looked at */
+	struct pme_items found;	 /* in the filesystem */
+	struct pme_items again;	 /* through overlays, which may be a layer of others */
+	struct stacked *stacked; /* of each overlay */
+	bool second;		 /* only those on others are looked at */
 	struct pme_over over; /* the one that is looked at now */
 	char **entries;	      /* of its root directory, sorted; or NULL */
 	size_t n_entries;
 };
-
-/* --- items --- */
-
-/* A new one; @item is copied. */
-static struct pme_item *add_item(struct items *items, const struct pme_item *item)
-{
-	if (pme_grow(&items->items, &items->alloc, items->count, sizeof(*item)) < 0)
-		return NULL;
-	items->items[items->count] = *item;
-	return &items->items[items->count++];
-}
-
-static int add_items(struct work *work, const struct pme_names *names, int root, const char *below)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < names->count; i++) {
-		const struct pme_name *name = &names->items[i];
-		struct pme_item *item;
-
-		if (i > 0 && name[-1].file == name->file && strcmp(name[-1].path, name->path) == 0)
-			continue;
-		item = add_item(&work->found, &(struct pme_item){
-						      .file = name->file,
-						      .name = name->path,
-						      .devno = name->file->devno,
-						      .inode = name->file->inode,
-					      });
-		r = item ? pme_item_fill(root, below, item) : -ENOMEM;
-	}
-	return r;
-}
-
-/* All names as a mount shows their directories, the whole filesystem where there is such a one. */
-static int load_items(struct work *work, const struct pme_fs *fs, const struct pme_names *names)
-{
-	for (int whole = 1; whole >= 0; whole--)
-		for (size_t i = 0; i < fs->n_mounts; i++) {
-			const struct pme_mount *mount = fs->mounts[i];
-			_cleanup_close_ int fd = -1;
-
-			if (*mount->root != '/' || (strcmp(mount->root, "/") == 0) != whole)
-				continue;
-			fd = pme_fs_enter_mount(work->topo->os, mount);
-			if (fd >= 0)
-				return add_items(work, names, fd, mount->root);
-		}
-	return add_items(work, names, -1, "/");
-}
 
 /* --- one overlay --- */
 
@@ -154,6 +104,11 @@ static int add_hidden_alias(const struct work *work, const struct pme_item *item
 	return add_alias(work, item, overlay->metacopy ? PME_ALIAS_DOUBT : PME_ALIAS_STAMP, &st);
 }
 
+static struct stacked *stacked_of(const struct work *work, const struct pme_overlay *overlay)
+{
+	return &work->stacked[overlay - work->topo->overlays->items];
+}
+
 /* What processes see of one that is shown, and others that have this overlay as a layer. */
 static int add_shown(struct work *work, const struct pme_item *item, const char *rest, size_t layer,
 		     const struct stat *seen)
@@ -161,17 +116,18 @@ static int add_shown(struct work *work, const struct pme_item *item, const char 
 	bool fixed = layer == 0 && work->over.overlay->has_upper && !item->copied;
 	int r = add_alias(work, item, fixed ? PME_ALIAS_SURE : PME_ALIAS_STAMP, seen);
 
-	if (r < 0 || work->second) /* the kernel stacks no more than two */
+	/* the kernel stacks no more than two */
+	if (r < 0 || work->second || !stacked_of(work, work->over.overlay)->below)
 		return r;
-	return add_item(&work->again,
-			&(struct pme_item){
-				.file = item->file,
-				.name = rest,
-				.devno = seen->st_dev,
-				.inode = seen->st_ino,
-				.copied = !fixed,
-				.overlay = work->over.overlay,
-			})
+	return pme_items_add(&work->again,
+			     &(struct pme_item){
+				     .file = item->file,
+				     .name = rest,
+				     .devno = seen->st_dev,
+				     .inode = seen->st_ino,
+				     .copied = !fixed,
+				     .overlay = work->over.overlay,
+			     })
 		       ? 0
 		       : -ENOMEM;
 }
@@ -357,29 +313,12 @@ static void list_root(struct work *work)
 	}
 }
 
-/* Is a layer of the overlay that is looked at on another one? */
-static bool is_nested(const struct work *work)
-{
-	const struct pme_overlays *all = work->topo->overlays;
-
-	for (size_t i = 0; i < work->over.overlay->n_layers; i++) {
-		const struct pme_over_layer *layer = &work->over.layers[i];
-
-		for (size_t j = 0; layer->fd >= 0 && major(layer->devno) == 0 && j < all->count;
-		     j++)
-			if (all->items[j].shown == layer->devno)
-				return true;
-	}
-	return false;
-}
-
 static int look_at_all(struct work *work, struct pme_file **files, size_t n_files)
 {
-	struct items *now = work->second ? &work->again : &work->found;
-	bool last = work->second || !is_nested(work);
+	struct pme_items *now = work->second ? &work->again : &work->found;
+	bool last = work->second || !stacked_of(work, work->over.overlay)->above;
 	int r = 0;
 
-	work->nested[work->over.overlay - work->topo->overlays->items] = !last;
 	for (size_t i = 0; r == 0 && i < work->found.count && work->second; i++)
 		for (size_t p = 0; p < work->found.items[i].n_places; p++)
 			work->found.items[i].places[p].judged = false;
@@ -430,18 +369,11 @@ static int fill_again(struct work *work)
 	return r;
 }
 
-static void items_done(struct items *items)
-{
-	for (size_t i = 0; i < items->count; i++)
-		free(items->items[i].places);
-	free(items->items);
-}
-
 static void work_done(struct work *work)
 {
-	items_done(&work->found);
-	items_done(&work->again);
-	free(work->nested);
+	pme_items_done(&work->found);
+	pme_items_done(&work->again);
+	free(work->stacked);
 }
 
 static int doubt_all(const struct work *work, const char *why)
@@ -460,7 +392,7 @@ static int look_at_overlays(struct work *work, const struct pme_names *names,
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < all->count; i++) {
-		if (work->second && !work->nested[i])
+		if (work->second && !work->stacked[i].above)
 			continue;
 		if (pme_progress_over(names->progress))
 			return doubt_all(work, "the time was over before all overlays were "
@@ -470,24 +402,62 @@ static int look_at_overlays(struct work *work, const struct pme_names *names,
 	return r;
 }
 
+/* Whose layers is the overlay that was entered on? */
+static void note_stacked(const struct work *work)
+{
+	const struct pme_overlays *all = work->topo->overlays;
+
+	for (size_t i = 0; i < work->over.overlay->n_layers; i++) {
+		const struct pme_over_layer *layer = &work->over.layers[i];
+
+		for (size_t j = 0; layer->fd >= 0 && major(layer->devno) == 0 && j < all->count;
+		     j++)
+			if (all->items[j].shown == layer->devno) {
+				stacked_of(work, work->over.overlay)->above = true;
+				work->stacked[j].below = true;
+			}
+	}
+}
+
+/* Are there overlays on overlays?  1, 0, -errno. */
+static int find_stacked(struct work *work)
+{
+	const struct pme_overlays *all = work->topo->overlays;
+	bool any = false;
+
+	work->stacked = calloc(all->count + 1, sizeof(*work->stacked));
+	if (!work->stacked)
+		return -ENOMEM;
+	for (size_t i = 0; i < all->count; i++) {
+		int r = pme_over_enter(work->topo->os, &all->items[i], &work->over);
+
+		if (r == 0)
+			note_stacked(work);
+		pme_over_done(&work->over);
+		if (r < 0)
+			return r;
+		any |= work->stacked[i].above;
+	}
+	return any;
+}
+
 int pme_names_publish_overlays(const struct pme_topo *topo, const struct pme_fs *fs,
 			       const struct pme_names *names, struct pme_file **files,
 			       size_t n_files)
 {
 	_cleanup_(work_done) struct work work = {.topo = topo};
-	bool any = false;
-	int r;
+	int r = pme_items_load(topo->os, fs, names, &work.found), stacked = 0;
 
-	work.nested = calloc(topo->overlays->count + 1, sizeof(*work.nested));
-	r = work.nested ? load_items(&work, fs, names) : -ENOMEM;
+	if (r == 0)
+		stacked = find_stacked(&work);
+	if (stacked < 0)
+		return stacked;
 	if (r == 0)
 		r = look_at_overlays(&work, names, files, n_files);
-	for (size_t i = 0; r == 0 && i < topo->overlays->count; i++)
-		any |= work.nested[i];
 	work.second = true;
-	if (r == 0 && any)
+	if (r == 0 && stacked)
 		r = fill_again(&work);
-	if (r == 0 && any)
+	if (r == 0 && stacked)
 		r = look_at_overlays(&work, names, files, n_files);
 	if (r == 0 && topo->overlays->cut)
 		r = doubt_all(&work, "not all overlay mounts can be found");

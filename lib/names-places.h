@@ -6,7 +6,8 @@
 #ifndef PME_NAMES_PLACES_H
 #define PME_NAMES_PLACES_H
 
-#include "claim.h"
+#include "fs.h"
+#include "names.h"
 #include "topo-overlay.h"
 
 /* A directory above a file: what follows is the rest of its name. */
@@ -36,5 +37,20 @@ struct pme_item {
  * ("/a") of its filesystem, or -1.  0 or -ENOMEM; free the places.
  */
 int pme_item_fill(int root, const char *below, struct pme_item *item);
+
+struct pme_items {
+	struct pme_item *items;
+	size_t count, alloc;
+};
+
+/* A new one, valid until the next call; @item is copied.  NULL without memory. */
+struct pme_item *pme_items_add(struct pme_items *items, const struct pme_item *item);
+/*
+ * All @names (sorted by file) as a mount shows their directories, one of the whole filesystem where
+ * there is such a one: 0 or -ENOMEM.
+ */
+int pme_items_load(const struct pme_os *os, const struct pme_fs *fs, const struct pme_names *names,
+		   struct pme_items *ret);
+void pme_items_done(struct pme_items *items);
 
 #endif
