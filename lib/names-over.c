@@ -170,7 +170,8 @@ static int judge_once(const struct pme_over_ask *ask, const struct pme_over_base
 		       above == -EISDIR ? why_merged : why_metacopy);
 		return 1;
 	}
-	if (ask->layer > 0 && !has_times(&ret->real, &after))
+	if (!has_times(&ret->real, &after) &&
+	    (ask->layer > 0 || error < 0 || !is_top_seen(&ret->real, &ret->seen, &after)))
 		return 0;
 	if (ask->over->overlay->layers[ask->layer].data && below)
 		answer(ret, PME_OVER_DOUBT, why_metacopy);

@@ -193,7 +193,7 @@ static int judge_layers(struct work *work, struct pme_item *item)
 			if (!is_layer_at(&work->over.layers[i], place) &&
 			    !(item->partial && is_below(&work->over.layers[i], item, place)))
 				continue;
-			if (item->has_stat || item->partial)
+			if (item->has_stat || (item->partial && !item->file->out_of_reach))
 				r = judge(work, item, place, i);
 			else
 				r = doubt(work, item, "it cannot be looked at");
@@ -303,11 +303,11 @@ static int look_at_unlinked(const struct work *work, struct pme_file *file)
 static void list_root(struct work *work)
 {
 	for (size_t i = 0; i < work->over.n_bases; i++) {
-		const struct pme_os here = {.root = work->over.bases[i].fd};
+		const struct pme_over_base *base = &work->over.bases[i];
 
-		if (strcmp(work->over.bases[i].mount->root, "/") != 0)
+		if (strcmp(base->mount->root, "/") != 0)
 			continue;
-		if (pme_os_list(&here, ".", &work->entries, &work->n_entries) < 0)
+		if (pme_os_list_quietly(base->fd, &work->entries, &work->n_entries) < 0)
 			work->entries = NULL;
 		return;
 	}

@@ -209,6 +209,15 @@ static int look_at(struct load *load, const char *pid)
 	return r == -ENOMEM ? r : 0;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	const char *p = *(char *const *)a, *q = *(char *const *)b;
+	size_t len_p = strlen(p), len_q = strlen(q);
+
+	return len_p != len_q ? (len_p < len_q ? -1 : 1) : strcmp(p, q);
+}
+
+/* The first process of a container has the lowest number, and stays as long as that does. */
 static int look_at_all(struct load *load)
 {
 	char **names = NULL;
@@ -217,6 +226,8 @@ static int look_at_all(struct load *load)
 
 	if (r == 0)
 		r = pme_os_list(load->topo->os, "proc", &names, &count);
+	if (count > 0)
+		qsort(names, count, sizeof(*names), by_number);
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		uint64_t pid;
 
@@ -231,8 +242,9 @@ static int look_at_all(struct load *load)
 int pme_topo_load_overlays(struct pme_topo *topo)
 {
 	struct load load = {.topo = topo};
-	int r = is_supported(topo->os);
+	int r = topo->overlays_looked ? 0 : is_supported(topo->os);
 
+	topo->overlays_looked = true;
 	if (r == 0 || r == -ENOENT || r == -ENOMEM)
 		return r == -ENOMEM ? r : 0;
 	load.overlays = calloc(1, sizeof(*load.overlays));

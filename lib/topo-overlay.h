@@ -59,7 +59,8 @@ int pme_overlay_parse(const char *line, size_t len, const char *pid, struct pme_
 void pme_overlay_done(struct pme_overlay *overlay);
 
 /*
- * Into topo->overlays, NULL when there are none: 0 or -ENOMEM.  Costs nothing without overlayfs.
+ * Into topo->overlays, NULL when there are none: 0 or -ENOMEM.  Not a part of pme_topo_load(), as
+ * only names need it; a second call does nothing.  Costs nothing without overlayfs.
  * Processes that may not be looked into are left out.
  */
 int pme_topo_load_overlays(struct pme_topo *topo);

@@ -259,8 +259,6 @@ static int load_parts(struct pme_topo *topo, struct pme_log *log)
 		r = pme_topo_load_btrfs(topo, log);
 	if (r == 0)
 		r = pme_topo_load_mounts(topo, log);
-	if (r == 0 && !topo->partial)
-		r = pme_topo_load_overlays(topo);
 	return r;
 }
 

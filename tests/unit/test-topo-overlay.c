@@ -163,6 +163,7 @@ static void test_spaces(void **state)
 	tree_file(tree, "proc/filesystems", "nodev\tproc\nnodev\toverlay\n\txfs\n");
 	make_space(tree, "self", "mnt:[1]", one);
 	make_space(tree, "1", "mnt:[1]", "nothing of it is read\n");
+	make_space(tree, "100", "mnt:[3]", "nothing of it is read\n");
 	make_space(tree, "17", "mnt:[2]", one);
 	make_space(tree, "18", "mnt:[3]", two);
 	make_space(tree, "19", "mnt:[3]", "nothing of it is read\n");
