@@ -164,6 +164,7 @@ struct pme_file *pme_file_free(struct pme_file *file)
 		pme_holder_done(&file->holders[i]);
 	free(file->paths);
 	free(file->holders);
+	free(file->aliases);
 	free(file->paths_reason);
 	pme_use_free(file->use);
 	free(file);
@@ -182,4 +183,14 @@ int pme_file_add_path(struct pme_file *file, char *path)
 		return r;
 	file->paths[file->n_paths++] = pme_take_ptr(owned);
 	return 0;
+}
+
+int pme_file_add_alias(struct pme_file *file, const struct pme_alias *alias)
+{
+	int r = pme_grow(&file->aliases, &file->alloc_aliases, file->n_aliases,
+			 sizeof(*file->aliases));
+
+	if (r == 0)
+		file->aliases[file->n_aliases++] = *alias;
+	return r;
 }

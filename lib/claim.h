@@ -9,6 +9,7 @@
 #define PME_CLAIM_H
 
 #include <sys/types.h>
+#include <time.h>
 
 #include "range.h"
 
@@ -92,6 +93,23 @@ struct pme_use {
 struct pme_use *pme_use_free(struct pme_use *use); /* NULL is fine; returns NULL */
 
 /*
+ * What stat(2) says of an inode when it is looked at through an overlay mount.  @ctime counts where
+ * the number alone does not tell a file of a lower layer from the copy that was made of it.
+ */
+enum pme_alias_kind {
+	PME_ALIAS_SURE,	 /* the number is nobody else's */
+	PME_ALIAS_STAMP, /* with these times it is, with others it is a copy */
+	PME_ALIAS_DOUBT, /* it may be */
+};
+struct pme_alias {
+	enum pme_alias_kind kind;
+	dev_t devno; /* st_dev */
+	dev_t shown; /* what /proc/PID/maps shows: of the superblock */
+	uint64_t inode;
+	struct timespec ctime;
+};
+
+/*
  * An inode that owns something; shared by all claims on it.  Or a device that programs may use raw:
  * then @rdev says which, whatever node it is reached through, and only holders are known of it.
  */
@@ -113,11 +131,14 @@ struct pme_file {
 	char *paths_reason; /* why not complete, or a remark ("unlinked, still open"); or NULL */
 	struct pme_holder *holders;
 	size_t n_holders, alloc_holders;
+	struct pme_alias *aliases;
+	size_t n_aliases, alloc_aliases;
 	struct pme_use *use; /* what it is; NULL: nothing is known of it */
 };
 
 void pme_holder_done(struct pme_holder *holder);
 struct pme_file *pme_file_free(struct pme_file *file);
 int pme_file_add_path(struct pme_file *file, char *path); /* takes @path, frees it on error */
+int pme_file_add_alias(struct pme_file *file, const struct pme_alias *alias);
 
 #endif

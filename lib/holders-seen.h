@@ -32,6 +32,7 @@ struct pme_process {
 	const char *pid; /* digits, borrowed */
 	bool looked;	 /* or the time was over before */
 	bool denied;	 /* something of it cannot be read */
+	bool vague;	 /* it has something that may be a wanted file, or a copy */
 	struct pme_seen *seen;
 	size_t n_seen, alloc_seen;
 };

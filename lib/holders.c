@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "crew.h"
+#include "holders-alias.h"
 #include "holders-seen.h"
 #include "holders-threads.h"
 
@@ -23,6 +24,7 @@ struct search {
 	size_t n_files, n_devices;
 	dev_t *shown; /* superblocks whose files /proc/PID/maps shows by another number */
 	size_t n_shown;
+	struct pme_aliases aliases; /* of files that are seen through overlays */
 	struct pme_process *processes;
 	size_t n_processes;
 };
@@ -71,11 +73,18 @@ static struct pme_file *find_device(const struct search *search, const struct st
 	return NULL;
 }
 
-static struct pme_file *find_by_stat(const struct search *search, const struct stat *st)
+/* @mapped: of a mapping, the inode that maps shows; else 0. */
+static struct pme_file *find_by_stat(struct look *look, const struct stat *st, uint64_t mapped)
 {
+	const struct search *search = look->search;
+	struct pme_file *file = NULL;
+	int r;
+
 	if (S_ISBLK(st->st_mode) || S_ISCHR(st->st_mode))
 		return find_device(search, st);
-	return find_file(search, st->st_dev, st->st_ino);
+	r = search->aliases.count ? pme_aliases_find(&search->aliases, st, mapped, &file) : 0;
+	look->process->vague |= r == -EAGAIN;
+	return r == 1 ? file : find_file(search, st->st_dev, st->st_ino);
 }
 
 static int see(struct look *look, struct pme_seen *seen)
@@ -112,7 +121,7 @@ static int look_at_fd(struct look *look, int dir, const char *name)
 
 	if (r < 0)
 		return pme_process_note_error(look->process, r);
-	seen.file = find_by_stat(look->search, &st);
+	seen.file = find_by_stat(look, &st, 0);
 	if (!seen.file || pme_parse_u64(name, strlen(name), &fd) < 0 || fd > INT32_MAX)
 		return 0;
 	seen.fd = (int)fd;
@@ -165,7 +174,7 @@ static bool shows_another(const struct search *search, dev_t devno)
 	for (size_t i = 0; i < search->n_shown; i++)
 		if (search->shown[i] == devno)
 			return true;
-	return false;
+	return pme_aliases_shows(&search->aliases, devno);
 }
 
 /* What @map maps by stat(2), when it is wanted: 0 or -ENOMEM. */
@@ -188,7 +197,7 @@ static int find_mapped(struct look *look, const struct pme_map_line *map, struct
 	*ret = NULL;
 	if (r < 0)
 		return pme_process_note_error(look->process, r);
-	*ret = find_by_stat(search, &st);
+	*ret = find_by_stat(look, &st, map->inode);
 	look->last_devno = map->devno;
 	look->last_inode = map->inode;
 	look->last_found = *ret;
@@ -311,7 +320,7 @@ static bool is_pid(const char *name)
 /* What was seen of all: 0 or -errno.  @r: of the looking. */
 static int tell_all(const struct search *search, int r, struct pme_log *log)
 {
-	size_t looked = 0, denied = 0;
+	size_t looked = 0, denied = 0, vague = 0;
 
 	for (size_t i = 0; i < search->n_processes; i++)
 		looked += search->processes[i].looked;
@@ -323,11 +332,17 @@ static int tell_all(const struct search *search, int r, struct pme_log *log)
 	for (size_t i = 0; r == 0 && i < search->n_processes; i++) {
 		r = pme_process_hold(search->os, &search->processes[i]);
 		denied += search->processes[i].denied;
+		vague += search->processes[i].vague;
 	}
 	if (r == 0 && (search->n_processes == 0 || strcmp(search->processes[0].pid, "1") != 0))
 		pme_log_incomplete(log, "/proc",
 				   "cannot see the processes of others (mounted with hidepid): "
 				   "run as root");
+	if (vague > 0)
+		pme_log_incomplete(log, "/proc",
+				   "cannot tell whether %zu of %zu processes use a file or a copy "
+				   "that an overlay has made of it: not counted as its holders",
+				   vague, looked);
 	if (denied > 0)
 		pme_log_incomplete(log, "/proc",
 				   "cannot look into %zu of %zu processes: permission denied",
@@ -416,10 +431,13 @@ int pme_holders_find(const struct pme_os *os, struct pme_file **files, size_t n_
 	qsort(sorted, n_files, sizeof(*sorted), by_identity);
 	while (search.n_devices < n_files && sorted[search.n_devices]->rdev)
 		search.n_devices++;
-	r = pme_os_list(os, "proc", &names, &count);
+	r = pme_aliases_make(files, n_files, &search.aliases);
+	if (r == 0)
+		r = pme_os_list(os, "proc", &names, &count);
 	if (r == 0)
 		r = look_at_all(&search, names, count, log);
 	pme_os_free_names(names, count);
+	pme_aliases_done(&search.aliases);
 	for (size_t i = 0; r == 0 && i < n_files; i++)
 		r = finish_file(files[i]);
 	return r;

@@ -110,8 +110,7 @@ char *pme_names_quote(const char *name)
 	return text;
 }
 
-/* What of @name lies below the directory @root ("/", "/a/b"): NULL when it does not. */
-static const char *below_root(const char *root, const char *name)
+const char *pme_names_below(const char *root, const char *name)
 {
 	size_t len = strlen(++root);
 
@@ -126,7 +125,7 @@ static const char *below_root(const char *root, const char *name)
 
 int pme_names_path(const char *root, const char *target, const char *name, char **ret)
 {
-	const char *rest = *root == '/' ? below_root(root, name) : NULL;
+	const char *rest = *root == '/' ? pme_names_below(root, name) : NULL;
 	bool has_slash = *target && target[strlen(target) - 1] == '/';
 	char *path;
 
@@ -202,7 +201,7 @@ static bool is_confirmed(int root, const char *path, const struct pme_file *file
 	return st.st_ino == file->inode && st.st_dev == file->devno;
 }
 
-static bool has_path(const struct pme_file *file, const char *path)
+bool pme_names_has_path(const struct pme_file *file, const char *path)
 {
 	for (size_t i = 0; i < file->n_paths; i++)
 		if (strcmp(file->paths[i], path) == 0)
@@ -214,7 +213,7 @@ static bool has_path(const struct pme_file *file, const char *path)
 static bool shows_any(const struct pme_mount *mount, const struct pme_names *names)
 {
 	for (size_t i = 0; *mount->root == '/' && i < names->count; i++)
-		if (below_root(mount->root, names->items[i].path))
+		if (pme_names_below(mount->root, names->items[i].path))
 			return true;
 	return false;
 }
@@ -250,7 +249,7 @@ static int publish_through(const struct publish *publish, size_t i, const struct
 	_cleanup_free_ char *path = NULL;
 	int r = pme_names_path(mount->root, mount->target, name->path, &path);
 
-	if (r <= 0 || (publish->fs->n_mounts > 1 && has_path(name->file, path)))
+	if (r <= 0 || (publish->fs->n_mounts > 1 && pme_names_has_path(name->file, path)))
 		return r;
 	if (!is_shown(publish, i, path, name->file))
 		return 0;
@@ -397,5 +396,7 @@ int pme_names_publish(const struct pme_topo *topo, const struct pme_fs *fs, stru
 	r = pme_crew_each(n_files, publish_file, &publish, NULL);
 	for (size_t i = 0; i < fs->n_mounts; i++)
 		pme_close_fd(&dirs[i]);
+	if (r == 0 && topo->overlays)
+		r = pme_names_publish_overlays(topo, fs, names, files, n_files);
 	return r;
 }

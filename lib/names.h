@@ -66,6 +66,9 @@ int pme_names_publish(const struct pme_topo *topo, const struct pme_fs *fs, stru
 /* The names of @file are not all: @why, unless a reason is known already.  0 or -ENOMEM. */
 int pme_names_doubt(struct pme_file *file, const char *why);
 
+/* What of @name lies below the directory @root ("/", "/a/b"): NULL when it does not. */
+const char *pme_names_below(const char *root, const char *name);
+
 /*
  * The path of the name @name through a mount of the directory @root at @target: 1 and *@ret
  * (allocated), 0 when the mount does not show it, -ENOMEM.
@@ -75,5 +78,17 @@ int pme_names_path(const char *root, const char *target, const char *name, char 
 /* For messages: control characters, and bytes that are not UTF-8, as \ooo; the end of a long name.
  */
 char *pme_names_quote(const char *name);
+
+/* Has @file the path @path? */
+bool pme_names_has_path(const struct pme_file *file, const char *path);
+
+/*
+ * Part of pme_names_publish(): the same through overlay mounts, of all namespaces, with layers on
+ * @fs; those of others as /proc/PID/root/PATH.  Where one may show a file and that cannot be
+ * proven, its names are not all.  Sets the aliases of every file.  0 or -errno.
+ */
+int pme_names_publish_overlays(const struct pme_topo *topo, const struct pme_fs *fs,
+			       const struct pme_names *names, struct pme_file **files,
+			       size_t n_files);
 
 #endif

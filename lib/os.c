@@ -329,9 +329,9 @@ static int collect_names(DIR *dir, char ***names, size_t *alloc, size_t *count)
 	}
 }
 
-int pme_os_list(const struct pme_os *os, const char *path, char ***ret, size_t *ret_count)
+/* Takes @fd. */
+static int list_fd(int fd, char ***ret, size_t *ret_count)
 {
-	int fd = pme_os_open(os, path, O_RDONLY | O_DIRECTORY);
 	char **names = NULL;
 	size_t alloc = 0, count = 0;
 	DIR *dir;
@@ -356,6 +356,21 @@ int pme_os_list(const struct pme_os *os, const char *path, char ***ret, size_t *
 	*ret = names;
 	*ret_count = count;
 	return 0;
+}
+
+int pme_os_list(const struct pme_os *os, const char *path, char ***ret, size_t *ret_count)
+{
+	return list_fd(pme_os_open(os, path, O_RDONLY | O_DIRECTORY), ret, ret_count);
+}
+
+/* Only the owner may ask that access times stay. */
+int pme_os_list_quietly(int dir, char ***ret, size_t *ret_count)
+{
+	int fd = pme_os_open_at(dir, ".", O_RDONLY | O_DIRECTORY | O_NOATIME);
+
+	if (fd == -EPERM)
+		fd = pme_os_open_at(dir, ".", O_RDONLY | O_DIRECTORY);
+	return list_fd(fd, ret, ret_count);
 }
 
 ssize_t pme_os_getdents(int fd, void *buf, size_t size)

@@ -126,6 +126,8 @@ int pme_os_may_make(const char *path);
 
 /* Names in a directory, sorted, without "." and "..".  Free with pme_os_free_names(). */
 int pme_os_list(const struct pme_os *os, const char *path, char ***ret, size_t *ret_count);
+/* The same of the directory @dir, without writing its access time. */
+int pme_os_list_quietly(int dir, char ***ret, size_t *ret_count);
 void pme_os_free_names(char **names, size_t count);
 
 /* getdents64(2): bytes filled, 0 at the end, -errno. */

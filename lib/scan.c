@@ -13,6 +13,7 @@
 #include "scan-donors.h"
 #include "scan-uses.h"
 #include "scan-vault.h"
+#include "topo-overlay.h"
 #include "topo-same.h"
 
 /* The reached filesystem on @dev, new when it is met for the first time; NULL without memory. */
@@ -113,8 +114,10 @@ static int resolve_fs(struct pme_scan *scan, struct pme_reached_fs *reached, str
 			pme_log_incomplete(log, pme_fs_subject(&reached->fs), "%s", reason);
 	} else if (kind) {
 		pme_progress_about(log->progress, pme_fs_subject(&reached->fs));
-		r = kind->resolve(scan->topo, &reached->fs, &reached->ranges, log,
-				  &reached->result);
+		r = pme_topo_load_overlays(scan->topo);
+		if (r == 0)
+			r = kind->resolve(scan->topo, &reached->fs, &reached->ranges, log,
+					  &reached->result);
 		if (r == 0)
 			r = pme_scan_judge_copies(&scan->stack, &reached->result);
 		if (r == 0)

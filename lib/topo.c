@@ -13,6 +13,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "topo-overlay.h"
+
 static const char *const mode_names[] = {
 	[PME_MODE_FSDAX] = "fsdax", [PME_MODE_DEVDAX] = "devdax", [PME_MODE_SECTOR] = "sector",
 	[PME_MODE_RAW] = "raw",	    [PME_MODE_UNKNOWN] = NULL,
@@ -327,6 +329,7 @@ struct pme_topo *pme_topo_free(struct pme_topo *topo)
 		free_namespace(topo->namespaces[i]);
 	for (size_t i = 0; i < topo->n_regions; i++)
 		free_region(topo->regions[i]);
+	pme_overlays_free(topo->overlays);
 	free(topo->mounts);
 	free(topo->swap_files);
 	free(topo->devs);

@@ -171,6 +171,8 @@ struct pme_topo {
 	size_t n_mounts, alloc_mounts;
 	struct pme_swap_file *swap_files;
 	size_t n_swap_files, alloc_swap_files;
+	struct pme_overlays *overlays; /* by pme_topo_load_overlays(), when needed; or NULL */
+	bool overlays_looked;
 	void *nd;     /* libndctl context, or NULL */
 	bool partial; /* made by pme_topo_load_again() */
 };
