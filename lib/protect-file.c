@@ -411,7 +411,7 @@ static int keep(struct keeping *k)
 	return r;
 }
 
-/* The same; nothing of it is open afterwards. */
+/* Nothing of it is open afterwards. */
 static int try_to_keep(struct keeping *k)
 {
 	int r;
@@ -438,7 +438,7 @@ static int keep_anyhow(struct keeping *k)
 	if (sync->batch.count > 0 && (is_full(r) || r == -EMFILE || r == -ENFILE)) {
 		r = pme_batch_flush(sync);
 		k->stop = r < 0;
-		r = r < 0 ? r : try_to_keep(k);
+		r = r ? r : try_to_keep(k);
 	}
 	if (is_full(r) && !sync->pressed) {
 		sync->pressed = true;
@@ -487,15 +487,9 @@ int pme_sync_file(struct pme_sync *sync, int fd, const char *path)
 		return 0;
 	}
 	sync->run->bytes += k.sample.size;
-	if (pme_topo_is_swap_file(sync->topo, k.sample.devno, k.sample.inode)) {
-		sync->run->not_kept++;
-		pme_sync_say(sync, path, "not kept: it is an active swap file");
-		return 0;
-	}
 	k.object_name = pme_saved_object_name(k.sample.inode, k.sample.generation);
 	r = k.object_name ? keep_anyhow(&k) : -ENOMEM;
-	if (r == 0)
-		sync->without_room = 0;
+	sync->without_room *= r != 0;
 	if (r == 1) {
 		sync->run->unchanged++;
 		sync->run->by_digest += !k.by_checkpoint;

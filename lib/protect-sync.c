@@ -149,7 +149,11 @@ static int sync_one(struct pme_sync *sync, const struct pme_walk_file *file)
 	if (r != 0)
 		return r < 0 ? r : 0;
 	sync->run->files++;
-	return pme_sync_file(sync, fd, path);
+	if (!pme_topo_is_swap_file(sync->topo, st.st_dev, st.st_ino))
+		return pme_sync_file(sync, fd, path);
+	sync->run->not_kept++;
+	pme_sync_say(sync, path, "not kept: it is an active swap file");
+	return 0;
 }
 
 /* Does the checkpoint @name belong to a version that is there? */
