@@ -7,6 +7,7 @@
  */
 #include "repair-auto.h"
 
+#include <fnmatch.h>
 #include <string.h>
 
 static bool is_off_somewhere(const struct pme_conf *conf)
@@ -17,6 +18,20 @@ static bool is_off_somewhere(const struct pme_conf *conf)
 	return conf->repair.automatic == PME_REPAIR_NEVER;
 }
 
+static bool is_of_namespace(const char *path)
+{
+	return fnmatch("/proc/[0-9]*/root/*", path, FNM_NOESCAPE) == 0;
+}
+
+/* A name that only another mount namespace has says nothing where there is one of ours. */
+static bool counts(const struct pme_file *file, size_t name)
+{
+	for (size_t i = 0; is_of_namespace(file->paths[name]) && i < file->n_paths; i++)
+		if (!is_of_namespace(file->paths[i]))
+			return false;
+	return true;
+}
+
 /* Why not, allocated; NULL: it is asked for.  @ret_error: -ENOMEM. */
 static char *refusal_of_file(const struct pme_conf *conf, const struct pme_file *file,
 			     int *ret_error)
@@ -24,7 +39,8 @@ static char *refusal_of_file(const struct pme_conf *conf, const struct pme_file 
 	char *text = NULL;
 
 	for (size_t i = 0; i < file->n_paths; i++)
-		if (pme_conf_repair_of(conf, file->paths[i]) == PME_REPAIR_NEVER) {
+		if (counts(file, i) &&
+		    pme_conf_repair_of(conf, file->paths[i]) == PME_REPAIR_NEVER) {
 			text = pme_printf("[repair] auto is never for %s", file->paths[i]);
 			*ret_error = text ? 0 : -ENOMEM;
 			return text;

@@ -93,6 +93,9 @@ static void every_name_must_be_asked_for(void **state)
 	check(SRV, "/srv/a", "/srv/db/old/b", true, true, true);
 	check(SRV, "/srv/a", NULL, false, true, true);
 	check(SRV, NULL, NULL, true, true, true);
+	check(SRV, "/srv/a", "/proc/77/root/a", true, false, true);
+	check(SRV, "/srv/a", "/proc/77/fd/3", true, true, true);
+	check(SRV, "/proc/77/root/a", NULL, true, true, true);
 }
 
 /* What is refused already keeps its reason. */
