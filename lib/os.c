@@ -473,3 +473,14 @@ bool pme_os_leaves_set_id(void)
 
 	return syscall(SYS_capget, &header, data) == 0 && data[0].effective & (1U << CAP_FSETID);
 }
+
+void pme_os_sleep(uint64_t time)
+{
+	struct timespec pause = {
+		.tv_sec = (time_t)(time / 1000000),
+		.tv_nsec = (long)(time % 1000000) * 1000,
+	};
+
+	while (nanosleep(&pause, &pause) < 0 && errno == EINTR)
+		;
+}

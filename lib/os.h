@@ -102,6 +102,9 @@ int pme_os_unlink(int dir, const char *name);
 /* What is read of @fd next comes from the media: clean pages of it are not kept in memory. */
 void pme_os_drop_cache(int fd);
 
+/* Sleep that many µs, whatever signals come. */
+void pme_os_sleep(uint64_t time);
+
 /* inotify_add_watch(2): a watch descriptor or -errno. */
 int pme_os_inotify_add(const struct pme_os *os, int inotify, const char *path, uint32_t mask);
 

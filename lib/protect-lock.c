@@ -10,6 +10,7 @@
 #include "protect.h"
 
 #define LOCK_SECONDS 1
+#define AGAIN_SECONDS 3600 /* then it is tried once more */
 
 static bool is_same(const struct pme_protection *a, const struct pme_protection *b)
 {
@@ -41,9 +42,11 @@ static const char *reason(int error)
 	return strerror(-error);
 }
 
-int pme_protect_lock(const struct pme_os *os, const struct pme_protection *p, struct pme_log *log)
+/* Takes @lock, which may be an error. */
+static int believe(const struct pme_os *os, const struct pme_protection *p, int taken,
+		   struct pme_log *log)
 {
-	_cleanup_close_ int lock = pme_protection_lock(os, p->id, LOCK_SECONDS);
+	_cleanup_close_ int lock = taken;
 	int r = lock < 0 ? lock : check(os, p);
 
 	if (r == 0)
@@ -52,4 +55,20 @@ int pme_protect_lock(const struct pme_os *os, const struct pme_protection *p, st
 		pme_protection_forget(os, p->id);
 	pme_log_add(log, PME_ERROR, p->path, "%s", reason(r));
 	return r;
+}
+
+int pme_protect_lock(const struct pme_os *os, const struct pme_protection *p, struct pme_log *log)
+{
+	return believe(os, p, pme_protection_lock(os, p->id, LOCK_SECONDS), log);
+}
+
+int pme_protect_lock_again(const struct pme_os *os, const struct pme_protection *p,
+			   struct pme_log *log)
+{
+	int lock;
+
+	do
+		lock = pme_protection_lock(os, p->id, AGAIN_SECONDS);
+	while (lock == -ETIMEDOUT);
+	return believe(os, p, lock, log);
 }

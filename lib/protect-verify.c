@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * pmemctl protect verify, and the share that could be got back.
+ * pmemctl protect verify.
+ *
+ * It may last for hours, and syncs must not wait for it: it gives the lock away again and again,
+ * for longer than others wait between two tries.  A version that is gone afterwards is no damage,
+ * and once a sync has begun meanwhile nobody counts what should be there.
  */
 #include <string.h>
+#include <time.h>
 
 #include "manifest.h"
 #include "protect.h"
@@ -10,6 +15,8 @@
 #include "saved-place.h"
 
 #define SAID_MAX 20
+#define HELD_MAX 500000 /* µs; who wants the lock waits for a second */
+#define TURN 120000	/* µs for others; they try every 50 ms */
 
 struct verifying {
 	const struct pme_protection *protection;
@@ -22,6 +29,10 @@ struct verifying {
 	uint64_t keep;	  /* versions of each file, there */
 	bool lacking;	  /* one of this file lacks blocks: older ones may stay for them */
 	uint64_t objects; /* that have a version, or are said to have lost it */
+	const struct pme_os *os;
+	int lock, error;     /* @error: it could not be had again */
+	uint64_t since;	     /* when it was taken: µs of CLOCK_MONOTONIC */
+	uint64_t generation; /* of the last sync, when this began */
 };
 
 static void tell(const struct pme_replica_check *check, void *arg)
@@ -29,6 +40,49 @@ static void tell(const struct pme_replica_check *check, void *arg)
 	struct verifying *v = arg;
 
 	pme_progress_at(v->log->progress, check->bytes);
+}
+
+static uint64_t monotonic(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Others first, for @time µs. */
+static void let_others(struct verifying *v, uint64_t time)
+{
+	struct pme_protection_state state;
+	int r;
+
+	pme_close_fd(&v->lock);
+	pme_os_sleep(time);
+	v->lock = pme_protect_lock_again(v->os, v->protection, v->log);
+	v->since = monotonic();
+	v->error = v->lock < 0 ? v->lock : 0;
+	r = pme_protection_state_load(v->os, v->protection->id, &state);
+	if (r < 0 || state.generation != v->generation)
+		v->settled = false;
+}
+
+static void rest(uint64_t pause, void *arg)
+{
+	struct verifying *v = arg;
+
+	if (v->error == 0 && (pause >= TURN || monotonic() - v->since >= HELD_MAX))
+		let_others(v, pme_max(pause, TURN));
+	else if (pause > 0)
+		pme_os_sleep(pause);
+}
+
+/* A sync may have taken it away since. */
+static bool is_there(int object, uint64_t version)
+{
+	const struct pme_os here = {.root = object};
+	_cleanup_free_ char *name = pme_replica_name(version, "manifest");
+
+	return !name || pme_os_exists(&here, name) != 0;
 }
 
 static int mark_damaged(int object)
@@ -47,8 +101,12 @@ static int damaged(struct verifying *v, int object, const char *object_name, uin
 	_cleanup_free_ char *name =
 		pme_printf("%s/%s/%s/%016llx.%s", v->protection->replica, v->protection->id,
 			   object_name, (unsigned long long)version, suffix);
-	int r = name ? mark_damaged(object) : -ENOMEM;
+	int r = name ? 0 : -ENOMEM;
 
+	if (r == 0 && !v->settled && !is_there(object, version))
+		return 0;
+	if (r == 0)
+		r = mark_damaged(object);
 	if (r == -ENOMEM)
 		return r;
 	if (v->run->damaged_versions++ < SAID_MAX)
@@ -215,12 +273,20 @@ static int each_object(struct verifying *v, char *const *names, size_t n_names, 
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n_names; i++) {
-		_cleanup_close_ int object = pme_saved_dir(v->replica, names[i], false);
+		_cleanup_close_ int object = -1;
 		_cleanup_free_ uint64_t *versions = NULL;
 		_cleanup_free_ char *path = NULL;
 		size_t count = 0;
 
+		rest(0, v);
+		if (v->error < 0)
+			return v->error;
+		object = pme_saved_dir(v->replica, names[i], false);
 		r = object < 0 ? object : pme_saved_versions(object, &versions, &count);
+		if (r == -ENOENT && !v->settled) {
+			r = 0;
+			continue;
+		}
 		if (r == 0 && sizes) {
 			r = add_size(v, object, versions, count);
 			continue;
@@ -249,6 +315,7 @@ static int load_state(const struct pme_os *os, struct verifying *v,
 	if (r < 0 && r != -EINVAL)
 		return r;
 	v->settled = ret->generation > 0 && ret->finished == ret->generation;
+	v->generation = ret->generation;
 	v->keep = v->protection->keep;
 	if (v->keep > 1 && pme_replica_can_share(v->replica) <= 0)
 		v->keep = 1;
@@ -284,10 +351,15 @@ static int verify_replica(const struct pme_os *os, struct verifying *v)
 	pme_os_free_names(names, count);
 	v->run->bytes = v->check.bytes;
 	v->run->damaged_blocks = v->check.damaged;
+	if (r == 0 && v->error < 0)
+		r = v->error;
 	if (r < 0)
 		return r;
 	say_rest(v);
 	count_lost(v, &state);
+	r = pme_protection_state_load(os, v->protection->id, &state); /* that of a sync meanwhile */
+	if (r < 0 && r != -EINVAL)
+		return r;
 	state.verified = pme_protect_now();
 	state.damaged = v->run->damaged_versions;
 	return pme_protection_state_store(os, v->protection->id, &state);
@@ -296,14 +368,17 @@ static int verify_replica(const struct pme_os *os, struct verifying *v)
 int pme_protect_verify(const struct pme_os *os, const struct pme_protection *protection,
 		       uint64_t rate, struct pme_log *log, struct pme_verify_run *ret)
 {
-	_cleanup_close_ int lock = pme_protect_lock(os, protection, log);
+	int lock = pme_protect_lock(os, protection, log);
 	_cleanup_close_ int replica = lock < 0 ? lock : pme_saved_replica(os, protection, false);
 	struct verifying v = {
 		.protection = protection,
 		.log = log,
 		.run = ret,
-		.check = {.rate = rate, .progress = tell, .arg = &v},
+		.check = {.rate = rate, .progress = tell, .rest = rest, .arg = &v},
 		.replica = replica,
+		.os = os,
+		.lock = lock,
+		.since = monotonic(),
 	};
 	int r;
 
@@ -311,7 +386,8 @@ int pme_protect_verify(const struct pme_os *os, const struct pme_protection *pro
 	if (lock < 0)
 		return lock;
 	r = replica < 0 ? replica : verify_replica(os, &v);
-	if (r < 0)
+	pme_close_fd(&v.lock);
+	if (r < 0 && v.error == 0)
 		pme_log_add(log, PME_ERROR, protection->replica, "cannot be verified: %s",
 			    strerror(-r));
 	return r;

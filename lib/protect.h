@@ -80,6 +80,9 @@ int pme_protect_remove_damaged(const struct pme_os *os, const char *id, struct p
  */
 int pme_protect_lock(const struct pme_os *os, const struct pme_protection *protection,
 		     struct pme_log *log);
+/* The same for who had it before, and gave others their turn: however long these take. */
+int pme_protect_lock_again(const struct pme_os *os, const struct pme_protection *protection,
+			   struct pme_log *log);
 
 /* How far the replica is from what it is a copy of; @ret_name as pme_place_apart(). */
 enum pme_apart pme_protect_apart(const struct pme_topo *topo,

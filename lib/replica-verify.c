@@ -22,20 +22,14 @@ static uint64_t monotonic(void)
 /* Wait until reading this much is not too fast. */
 static void slow_down(const struct pme_replica_check *check)
 {
-	uint64_t due, now = monotonic();
-	struct timespec pause;
+	uint64_t now = monotonic(), due = now;
 
-	if (check->rate == 0)
-		return;
-	due = check->started + (uint64_t)((double)check->bytes * 1e6 / (double)check->rate);
-	if (due <= now)
-		return;
-	pause = (struct timespec){
-		.tv_sec = (time_t)((due - now) / 1000000),
-		.tv_nsec = (long)((due - now) % 1000000) * 1000,
-	};
-	while (nanosleep(&pause, &pause) < 0 && errno == EINTR)
-		;
+	if (check->rate > 0)
+		due = check->started + (uint64_t)((double)check->bytes * 1e6 / (double)check->rate);
+	if (check->rest)
+		check->rest(due > now ? due - now : 0, check->arg);
+	else if (due > now)
+		pme_os_sleep(due - now);
 }
 
 static void add_damage(struct pme_replica_damage *damage, uint64_t block, size_t count,

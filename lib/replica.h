@@ -82,6 +82,8 @@ struct pme_replica_check {
 	uint64_t rate;	  /* bytes a second; 0: as fast as it goes */
 	uint64_t started; /* µs of CLOCK_MONOTONIC; for the rate */
 	void (*progress)(const struct pme_replica_check *check, void *arg);
+	/* Waits @pause µs, which may be 0, in place of a mere sleep; or NULL. */
+	void (*rest)(uint64_t pause, void *arg);
 	void *arg;
 };
 
