@@ -153,11 +153,22 @@ def judge_inode(fs, inode, about, block, claim, skip):
         wanted = {{"regular": "file-data", "directory": "directory", "symlink": "symlink"}.get(kind)}
     if owner["kind"] not in wanted:
         yield f"{owner['kind']} {owner['detail']}; debugfs says {wanted} of inode {inode}"
-    if owner["inode"] != inode:
+    if owner["inode"] != inode and block != xattr:
         yield f"inode {owner['inode']}; debugfs says {inode}"
     if logical is not None and owner["range"] is not None:
         if (owner["range"]["start"] + skip) // fs.size != logical:
             yield f"byte {owner['range']['start']} of the file; debugfs says block {logical}"
+
+
+def judge_attributes(fs, names, claims):
+    """A block of attributes has all the inodes that share it."""
+    sharers = collections.defaultdict(set)
+    for inode, (_, xattr, _) in fs.inodes(names).items():
+        sharers[xattr].add(inode)
+    for block, here in sorted(claims.items()):
+        said = {claim["owner"]["inode"] for claim, _ in here if claim["owner"]["kind"] == "file-xattr"}
+        if said and block not in fs.places and said != sharers[block]:
+            yield f"block {block}: attributes of {sorted(said)}; debugfs says {sorted(sharers[block])}"
 
 
 def list_names(root):
@@ -186,6 +197,7 @@ def judge(options):
     owners = fs.owners([b for b in claims if b not in fs.places])
     about = fs.inodes(owners.values())
     judged = collections.Counter()
+    yield from judge_attributes(fs, names, claims)
     for block, here in sorted(claims.items()):
         for claim, skip in here:
             kind = claim["owner"]["kind"]

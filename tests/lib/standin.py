@@ -219,7 +219,8 @@ def where(argument):
     status = os.stat(path)
     fs = next(Filesystem(*m) for m in mounts() if path.startswith(os.fsencode(m[3]) + b"/"))
     end = status.st_size if size is None else min(first + size, status.st_size)
-    mine = [r for r in fs.records if r[3] == status.st_ino and r[4] is not None]
+    mine = [r for r in fs.records
+            if r[3] == status.st_ino and r[4] is not None and r[2] != {"file-xattr"}]
     doc = document("where", 0)
     doc["file"] = {**path_entry(path), "inode": status.st_ino, "generation": 1,
                    "size": status.st_size}
