@@ -25,7 +25,8 @@ static int take_args(struct cli *cli, struct pme_repair_args *ret)
 					   "with --from, --accept-unproven, --give-up, --in-place, "
 					   "--resume");
 	if (cli->resume && !cli->apply &&
-	    (cli->n_args > 0 || cli->n_ranges > 0 || cli->from || cli->give_up || cli->in_place))
+	    (cli->n_args > 0 || cli->n_ranges > 0 || cli->n_lists > 0 || cli->from ||
+	     cli->give_up || cli->in_place))
 		return options_usage_error(cli, "--resume",
 					   "it takes up all that earlier runs have left: what to "
 					   "repair besides is named only with --apply");
@@ -34,6 +35,9 @@ static int take_args(struct cli *cli, struct pme_repair_args *ret)
 		.n_targets = cli->n_args,
 		.ranges = cli->ranges,
 		.n_ranges = cli->n_ranges,
+		.lists = cli->lists,
+		.n_lists = cli->n_lists,
+		.block_size = cli->block_size,
 		.from = cli->from,
 		.accept_unproven = cli->accept_unproven,
 		.give_up_zero = cli->give_up != NULL,
@@ -371,7 +375,8 @@ const struct cmd cmd_repair = {
 	.name = "repair",
 	.format = "pmemctl.repair",
 	.usage =
-		"[SEL…|FILE…] [--range DEV:START+LEN]… [--apply] [--auto]\n"
+		"[SEL…|FILE…] [--range DEV:START+LEN]… [--badblocks FILE:DEV]…\n"
+		"         [--block-size BYTES] [--apply] [--auto]\n"
 		"         [--from PATH --accept-unproven] [--give-up zero] [--in-place] | --resume",
 	.summary = "what can be brought back, from where, and why that is right; --apply does it",
 	.help = "\n"
@@ -383,8 +388,10 @@ const struct cmd cmd_repair = {
 		"      --in-place             write over bad blocks, where a file cannot be given "
 		"others\n"
 		"      --resume               finish, or take back, what an earlier run left\n"
-		"      --range DEV:START+LEN  take these bytes of a device for bad\n",
-	.options = CLI_REPAIR,
+		"      --range DEV:START+LEN  take these bytes of a device for bad\n"
+		"      --badblocks FILE:DEV   the same for a list, as of scan\n"
+		"      --block-size BYTES     unit of a list with one number per line (1024)\n",
+	.options = CLI_REPAIR | CLI_RANGES,
 	.max_args = SIZE_MAX,
 	.run = run_repair,
 	.empty = empty_repair,

@@ -101,7 +101,7 @@ static const struct row rows[] = {
 	FLAG("progress", lines),
 	{.name = "help", .letter = 'h', .take = take_help},
 	{.name = "version", .take = take_version},
-	{.name = "range", .has_argument = true, .of = CLI_RANGES | CLI_REPAIR, .take = take_range},
+	{.name = "range", .has_argument = true, .of = CLI_RANGES, .take = take_range},
 	{.name = "badblocks", .has_argument = true, .of = CLI_RANGES, .take = take_list},
 	{.name = "block-size", .has_argument = true, .of = CLI_RANGES, .take = take_block_size},
 	{.name = "deadline", .has_argument = true, .of = CLI_DEADLINE, .take = take_deadline},

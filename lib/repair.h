@@ -27,7 +27,9 @@ struct pme_repair_args {
 	char *const *targets; /* selectors and files; none: everything */
 	size_t n_targets;
 	char *const *ranges; /* as of scan: blocks to be treated as bad */
-	size_t n_ranges;
+	char *const *lists;
+	size_t n_ranges, n_lists;
+	uint64_t block_size;
 	const char *from; /* a file with the bytes, or NULL */
 	bool accept_unproven, give_up_zero;
 	bool in_place; /* also where there is no other way than to write over bad blocks */
