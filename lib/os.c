@@ -9,7 +9,6 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <linux/kcmp.h>
-#include <linux/openat2.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/file.h>
@@ -196,20 +195,6 @@ int pme_os_pread(int fd, void *buf, size_t size, uint64_t offset)
 void pme_os_drop_cache(int fd)
 {
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-}
-
-int pme_os_open_beneath(int dir, const char *path, int flags)
-{
-	struct open_how how = {
-		.flags = (uint64_t)(unsigned int)flags | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
-	};
-	long fd;
-
-	do {
-		fd = syscall(SYS_openat2, dir, path, &how, sizeof(how));
-	} while (fd < 0 && (errno == EINTR || errno == EAGAIN));
-	return fd < 0 ? -errno : (int)fd;
 }
 
 /* It takes no directory descriptor: /proc has a path for ours. */
