@@ -11,7 +11,6 @@
  * long attributes these are left out, not faked.  ENOSPC ends the program: the caller chose the
  * amount of data.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -446,31 +445,11 @@ static int fill(struct plan *plan)
 	return syncfs(plan->tree.root_fd) < 0 ? -errno : 0;
 }
 
-/* mkfs's lost+found or nothing may be there: the tree must be ours alone. */
-static int open_empty(const char *name)
-{
-	int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(dup(fd));
-	struct dirent *entry;
-	int extra = 0;
-
-	if (!dir)
-		return -errno;
-	while ((entry = readdir(dir)))
-		extra += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
-			 strcmp(entry->d_name, "lost+found");
-	closedir(dir);
-	if (!extra)
-		return fd;
-	close(fd);
-	return -ENOTEMPTY;
-}
-
 static int run(struct plan *plan, const char *dir, uint64_t seed, const char *manifest)
 {
 	int err;
 
-	plan->tree.root_fd = open_empty(dir);
+	plan->tree.root_fd = sd_open_empty(dir);
 	if (plan->tree.root_fd < 0) {
 		fprintf(stderr, "selfdata: %s: %s\n", dir, strerror(-plan->tree.root_fd));
 		return 4;

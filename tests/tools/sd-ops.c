@@ -5,6 +5,7 @@
  * Every operation opens the file by its first name and closes it again: closing makes XFS give
  * back blocks that it allocated ahead, which is what fragments files in real life.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -33,6 +34,25 @@ static int file_close(int fd, int err)
 	int failed = close(fd) < 0 ? -errno : 0;
 
 	return err ? err : failed;
+}
+
+int sd_open_empty(const char *name)
+{
+	int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(dup(fd));
+	struct dirent *entry;
+	int extra = 0;
+
+	if (!dir)
+		return -errno;
+	while ((entry = readdir(dir)))
+		extra += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
+			 strcmp(entry->d_name, "lost+found");
+	closedir(dir);
+	if (!extra)
+		return fd;
+	close(fd);
+	return -ENOTEMPTY;
 }
 
 int sd_op_mkdir(struct sd_tree *tree, const char *path)

@@ -16,6 +16,12 @@ struct sd_tree {
 	struct sd_rng rng;
 };
 
+/*
+ * A descriptor of the directory @name, or -errno; -ENOTEMPTY: the tree must be ours alone, but for
+ * lost+found of mkfs.
+ */
+int sd_open_empty(const char *name);
+
 int sd_op_mkdir(struct sd_tree *tree, const char *path);
 int sd_op_create(struct sd_tree *tree, const char *path, struct sd_file **ret_file);
 int sd_op_write(struct sd_tree *tree, struct sd_file *file, uint64_t offset, uint64_t length);
