@@ -175,7 +175,7 @@ static int resolve(const struct pme_os *os, const char *path, const char *replic
 static int store(const struct pme_os *os, const struct pme_protection *p, struct pme_log *log)
 {
 	_cleanup_close_ int replica = pme_saved_replica(os, p, true);
-	int r = replica < 0 ? replica : make_dirs(os, PME_PROTECT_DIR);
+	int r = replica < 0 ? replica : 0;
 
 	if (r == 0 && syncfs(replica) < 0)
 		r = -errno;
@@ -206,8 +206,8 @@ static int is_new(const struct pme_os *os, const struct pme_protection *p, struc
 /* Of two at the same time the second finds that of the first. */
 static int store_once(const struct pme_os *os, const struct pme_protection *p, struct pme_log *log)
 {
-	_cleanup_close_ int lock = pme_protection_lock(os, p->id, LOCK_SECONDS);
-	int r;
+	int r = make_dirs(os, PME_PROTECT_DIR);
+	_cleanup_close_ int lock = r < 0 ? r : pme_protection_lock(os, p->id, LOCK_SECONDS);
 
 	if (lock < 0) {
 		pme_log_add(log, PME_ERROR, p->path, "cannot be put under protection: %s",
