@@ -99,7 +99,7 @@ def judge_rest(manifest, raw, claims, roots, _partial):
 
 
 # what an old place of data may be, that looks like the one it has now
-LEFT_BEHIND = {"free", "unused", "raid-parity"}
+LEFT_BEHIND = {"free", "unused", "unwritten", "raid-parity"}
 
 
 def judge_of(raw, claims, expected):
