@@ -469,3 +469,11 @@ void pme_os_sleep(uint64_t time)
 	while (nanosleep(&pause, &pause) < 0 && errno == EINTR)
 		;
 }
+
+uint64_t pme_os_monotonic(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}

@@ -104,6 +104,8 @@ void pme_os_drop_cache(int fd);
 
 /* Sleep that many µs, whatever signals come. */
 void pme_os_sleep(uint64_t time);
+/* µs of CLOCK_MONOTONIC. */
+uint64_t pme_os_monotonic(void);
 
 /* inotify_add_watch(2): a watch descriptor or -errno. */
 int pme_os_inotify_add(const struct pme_os *os, int inotify, const char *path, uint32_t mask);

@@ -359,8 +359,7 @@ static bool is_full(int error)
 	return error == -ENOSPC || error == -EDQUOT;
 }
 
-/* Nothing can be written: so it is with the next file.  Where one has no room, a smaller one may.
- */
+/* So it is with the next file; but where one has no room a smaller one may. */
 static bool is_hopeless(const struct keeping *k, int error)
 {
 	return error == -ENOMEM || error == -EROFS ||
@@ -438,7 +437,7 @@ static int keep_anyhow(struct keeping *k)
 	if (sync->batch.count > 0 && (is_full(r) || r == -EMFILE || r == -ENFILE)) {
 		r = pme_batch_flush(sync);
 		k->stop = r < 0;
-		r = r ? r : try_to_keep(k);
+		r = r < 0 ? r : try_to_keep(k);
 	}
 	if (is_full(r) && !sync->pressed) {
 		sync->pressed = true;
@@ -489,7 +488,8 @@ int pme_sync_file(struct pme_sync *sync, int fd, const char *path)
 	sync->run->bytes += k.sample.size;
 	k.object_name = pme_saved_object_name(k.sample.inode, k.sample.generation);
 	r = k.object_name ? keep_anyhow(&k) : -ENOMEM;
-	sync->without_room *= r != 0;
+	if (r == 0)
+		sync->without_room = 0;
 	if (r == 1) {
 		sync->run->unchanged++;
 		sync->run->by_digest += !k.by_checkpoint;

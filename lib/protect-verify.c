@@ -7,7 +7,6 @@
  * and once a sync has begun meanwhile nobody counts what should be there.
  */
 #include <string.h>
-#include <time.h>
 
 #include "manifest.h"
 #include "protect.h"
@@ -42,14 +41,6 @@ static void tell(const struct pme_replica_check *check, void *arg)
 	pme_progress_at(v->log->progress, check->bytes);
 }
 
-static uint64_t monotonic(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* Others first, for @time µs. */
 static void let_others(struct verifying *v, uint64_t time)
 {
@@ -59,7 +50,7 @@ static void let_others(struct verifying *v, uint64_t time)
 	pme_close_fd(&v->lock);
 	pme_os_sleep(time);
 	v->lock = pme_protect_lock_again(v->os, v->protection, v->log);
-	v->since = monotonic();
+	v->since = pme_os_monotonic();
 	v->error = v->lock < 0 ? v->lock : 0;
 	r = pme_protection_state_load(v->os, v->protection->id, &state);
 	if (r < 0 || state.generation != v->generation)
@@ -70,7 +61,7 @@ static void rest(uint64_t pause, void *arg)
 {
 	struct verifying *v = arg;
 
-	if (v->error == 0 && (pause >= TURN || monotonic() - v->since >= HELD_MAX))
+	if (v->error == 0 && (pause >= TURN || pme_os_monotonic() - v->since >= HELD_MAX))
 		let_others(v, pme_max(pause, TURN));
 	else if (pause > 0)
 		pme_os_sleep(pause);
@@ -378,7 +369,7 @@ int pme_protect_verify(const struct pme_os *os, const struct pme_protection *pro
 		.replica = replica,
 		.os = os,
 		.lock = lock,
-		.since = monotonic(),
+		.since = pme_os_monotonic(),
 	};
 	int r;
 

@@ -3,7 +3,6 @@
  * Reading replicas again; see replica.h.
  */
 #include <string.h>
-#include <time.h>
 
 #include "replica.h"
 #include "saved-place.h"
@@ -11,18 +10,10 @@
 #define BLOCK PME_SAVED_BLOCK
 #define PER_PAGE PME_MANIFEST_PER_PAGE
 
-static uint64_t monotonic(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* Wait until reading this much is not too fast. */
 static void slow_down(const struct pme_replica_check *check)
 {
-	uint64_t now = monotonic(), due = now;
+	uint64_t now = pme_os_monotonic(), due = now;
 
 	if (check->rate > 0)
 		due = check->started + (uint64_t)((double)check->bytes * 1e6 / (double)check->rate);
@@ -92,7 +83,7 @@ int pme_replica_verify(const struct pme_saved *saved, struct pme_replica_check *
 	if (!buf)
 		return -ENOMEM;
 	if (check->started == 0)
-		check->started = monotonic();
+		check->started = pme_os_monotonic();
 	for (uint64_t page = 0; page < saved->manifest->n_pages; page++) {
 		size_t count = (size_t)pme_min(PER_PAGE, blocks - page * PER_PAGE);
 		struct pme_range range = {page * PER_PAGE * BLOCK, count * BLOCK};
