@@ -6,6 +6,10 @@
  * from time to time as it goes on: by how little processor time the process got since the last
  * look, and how often a thread went to sleep, it sees that they wait for the disk.  Threads that
  * did not sleep wait for processors that others use, which more of them would only make worse.
+ *
+ * Some kernels let a new thread begin on the processor of the one that made it, beside it, until
+ * they notice that another one is idle: for milliseconds, which is as long as most work takes.  So
+ * it begins on any other one, and may go where it likes from then on.
  */
 #include "crew.h"
 
@@ -16,13 +20,13 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#define FIRST_LOOK (PME_SECOND / 4000) /* until then it costs less than a thread */
+#define FIRST_LOOK (PME_SECOND / 10000) /* until then it costs less than a thread */
 #define LOOK_EVERY (PME_SECOND / 1000)
 #define BUSY_PERCENT 60	 /* of the processors that could be used: less is waiting */
 #define PROCESSORS_MAX 8 /* more threads than this only for a slow disk */
 #define STACK_SIZE 262144
 #define ARENAS_MAX 2 /* of malloc: each takes 64 MiB of addresses, which may be limited */
-#define SPREAD 16    /* places at which neighbours are begun */
+#define PARTS 64     /* of numbers that follow each other; a power of two */
 
 static uint64_t read_clock(clockid_t clock)
 {
@@ -33,13 +37,9 @@ static uint64_t read_clock(clockid_t clock)
 	return (uint64_t)t.tv_sec * PME_SECOND + (uint64_t)t.tv_nsec;
 }
 
-static unsigned count_processors(void)
+static unsigned count_processors(const struct pme_crew *crew)
 {
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set) < 0)
-		return 1;
-	return (unsigned)pme_min((uint64_t)CPU_COUNT(&set), PROCESSORS_MAX);
+	return (unsigned)pme_min((uint64_t)CPU_COUNT(&crew->processors), PROCESSORS_MAX);
 }
 
 static void fail(struct pme_crew *crew, int error)
@@ -55,11 +55,26 @@ static void fail(struct pme_crew *crew, int error)
 static void *run_other(void *arg)
 {
 	struct pme_crew *crew = arg;
-	int r = crew->work(crew, crew->arg);
+	int r;
 
+	if (CPU_COUNT(&crew->processors) > 1)
+		sched_setaffinity(0, sizeof(crew->processors), &crew->processors);
+	r = crew->work(crew, crew->arg);
 	if (r < 0)
 		fail(crew, r);
 	return NULL;
+}
+
+/* Where a new thread begins: not beside this one. */
+static void begin_elsewhere(const struct pme_crew *crew, pthread_attr_t *attr)
+{
+	cpu_set_t others = crew->processors;
+	int here = sched_getcpu();
+
+	if (here >= 0 && here < CPU_SETSIZE)
+		CPU_CLR(here, &others);
+	if (CPU_COUNT(&others) > 0)
+		pthread_attr_setaffinity_np(attr, sizeof(others), &others);
 }
 
 /* Signals are for the first thread. */
@@ -71,6 +86,7 @@ static void hire(struct pme_crew *crew, unsigned count)
 	if (pthread_attr_init(&attr) != 0)
 		return;
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	begin_elsewhere(crew, &attr);
 	mallopt(M_ARENA_MAX, ARENAS_MAX);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -96,7 +112,7 @@ static uint64_t count_sleeps(void)
 static bool waits_for_disk(const struct pme_crew *crew, uint64_t time, uint64_t cpu,
 			   uint64_t sleeps)
 {
-	unsigned processors = count_processors();
+	unsigned processors = count_processors(crew);
 
 	return !pme_crew_is_idle(crew) && sleeps * 2 >= crew->n_threads &&
 	       cpu * 100 < time * pme_min(processors, crew->n_threads) * BUSY_PERCENT;
@@ -111,7 +127,7 @@ static void look_around(struct pme_crew *crew)
 	cpu = read_clock(CLOCK_PROCESS_CPUTIME_ID);
 	sleeps = count_sleeps();
 	if (crew->cpu == 0)
-		hire(crew, count_processors() - 1);
+		hire(crew, pme_max(count_processors(crew), 1U) - 1);
 	else if (waits_for_disk(crew, time, cpu - crew->cpu, sleeps - crew->sleeps))
 		hire(crew, crew->n_threads);
 	crew->looked = now;
@@ -176,6 +192,8 @@ int pme_crew_run(struct pme_crew *crew)
 	pthread_cond_init(&crew->change, NULL);
 	crew->first = pthread_self();
 	crew->n_threads = 1;
+	if (sched_getaffinity(0, sizeof(crew->processors), &crew->processors) < 0)
+		CPU_ZERO(&crew->processors); /* more than fit in: as if there was one */
 	crew->looked = read_clock(CLOCK_MONOTONIC);
 	r = crew->work(crew, crew->arg);
 	if (r < 0)
@@ -188,44 +206,48 @@ int pme_crew_run(struct pme_crew *crew)
 }
 
 /*
- * Numbers next to each other are not done at once: of a filesystem they lie in one allocation
- * group, where one waits for the lock of the other.  So those that follow each other are half of
- * all apart, then a quarter, and so on.
+ * Numbers next to each other are done by one thread, one after the other: of a filesystem they lie
+ * in one allocation group, where one thread would wait for the lock of the other.  For the same
+ * reason parts that follow each other are begun half of all apart, then a quarter, and so on.
  */
-static const uint8_t places[SPREAD] = {0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15};
-
 struct each {
 	int (*one)(void *arg, size_t i);
 	void *arg;
-	size_t count, rows;
-	_Atomic size_t next;
+	size_t count;
+	_Atomic size_t next; /* part */
 };
 
-/* The next number, far from the one before; SIZE_MAX: there is none any more. */
-static size_t next_number(struct each *each)
+/* The bits of @i, which is below PARTS, in the opposite order. */
+static size_t mirror(size_t i)
 {
-	size_t k;
+	size_t ret = 0;
 
-	while ((k = atomic_fetch_add(&each->next, 1)) < each->rows * SPREAD) {
-		size_t i = places[k % SPREAD] * each->rows + k / SPREAD;
+	for (size_t bit = 1; bit < PARTS; bit <<= 1)
+		ret = ret << 1 | ((i & bit) != 0);
+	return ret;
+}
 
-		if (i < each->count)
-			return i;
+static int do_part(struct pme_crew *crew, const struct each *each, size_t part)
+{
+	size_t end = (part + 1) * each->count / PARTS;
+	int r = 0;
+
+	for (size_t i = part * each->count / PARTS; r == 0 && i < end; i++) {
+		r = each->one(each->arg, i);
+		if (r == 0)
+			r = pme_crew_step(crew, 1);
 	}
-	return SIZE_MAX;
+	return r;
 }
 
 static int do_each(struct pme_crew *crew, void *arg)
 {
 	struct each *each = arg;
 	int r = pme_crew_step(crew, 0);
-	size_t i;
+	size_t k;
 
-	while (r == 0 && (i = next_number(each)) != SIZE_MAX) {
-		r = each->one(each->arg, i);
-		if (r == 0)
-			r = pme_crew_step(crew, 1);
-	}
+	while (r == 0 && (k = atomic_fetch_add(&each->next, 1)) < PARTS)
+		r = do_part(crew, each, mirror(k));
 	return r;
 }
 
@@ -236,7 +258,6 @@ int pme_crew_each(size_t count, int (*one)(void *arg, size_t i), void *arg,
 		.one = one,
 		.arg = arg,
 		.count = count,
-		.rows = (count + SPREAD - 1) / SPREAD,
 	};
 	struct pme_crew crew = {.work = do_each, .arg = &each, .progress = progress};
 

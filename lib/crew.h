@@ -10,6 +10,7 @@
 #define PME_CREW_H
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "progress.h"
@@ -27,6 +28,7 @@ struct pme_crew {
 	pthread_mutex_t lock;	       /* for the work, too; never held for long */
 
 	/* Private: */
+	cpu_set_t processors; /* that this process may use */
 	pthread_cond_t change;
 	unsigned n_threads; /* changed by the first thread only */
 	_Atomic unsigned n_waiting;

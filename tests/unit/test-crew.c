@@ -132,6 +132,53 @@ static void test_more_for_a_slow_disk(void **state)
 	assert_int_equal(crew.n_threads, PME_CREW_MAX);
 }
 
+/* How many processors each thread may use. */
+static int note_processors(struct pme_crew *crew, void *arg)
+{
+	_Atomic unsigned *different = arg;
+	cpu_set_t mine;
+	int r;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(mine), &mine), 0);
+	*different += !CPU_EQUAL(&mine, &crew->processors);
+	do {
+		nap();
+		r = pme_crew_step(crew, 0);
+	} while (r == 0 && crew->n_threads < PME_CREW_MAX);
+	return r;
+}
+
+/* Where a thread begins is not where it has to stay. */
+static void test_free_to_go_anywhere(void **state)
+{
+	_Atomic unsigned different = 0;
+	struct pme_progress progress = {0};
+	struct pme_crew crew = {.work = note_processors, .arg = &different, .progress = &progress};
+
+	(void)state;
+	pme_progress_start(&progress, SECONDS_MAX * PME_SECOND);
+	assert_int_equal(pme_crew_run(&crew), 0);
+	assert_int_equal(crew.n_threads, PME_CREW_MAX);
+	assert_int_equal(different, 0);
+}
+
+/* A process that may use one processor only. */
+static void test_one_processor(void **state)
+{
+	_Atomic unsigned char taken[2000] = {0};
+	cpu_set_t all, one;
+
+	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	assert_int_equal(pme_crew_each(1000, take_number, taken, NULL), 0);
+	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+	for (size_t i = 0; i < 1000; i++)
+		assert_int_equal(taken[i], 1);
+}
+
 static int wait_for_ever(struct pme_crew *crew, void *arg)
 {
 	bool *is_open = arg;
@@ -195,6 +242,8 @@ int main(void)
 		cmocka_unit_test(test_each),
 		cmocka_unit_test(test_each_error),
 		cmocka_unit_test(test_more_for_a_slow_disk),
+		cmocka_unit_test(test_free_to_go_anywhere),
+		cmocka_unit_test(test_one_processor),
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_call),
 	};
