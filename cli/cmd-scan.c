@@ -19,7 +19,10 @@ static int run_scan(struct cli *cli, struct json_object *doc)
 	int r = pme_scan_run(cli->os, &args, &cli->log, &scan);
 
 	if (r == 0) {
-		pme_scan_json(&scan, doc);
+		if (cli->json)
+			pme_scan_json_printed(&scan, doc);
+		else
+			pme_scan_json(&scan, doc);
 		pme_list_json(&scan, doc);
 		cli->exit_status = pme_scan_exit(&scan, &cli->log);
 	} else {

@@ -3,14 +3,76 @@
  * A JSON value as text (RFC 8259), indented.
  *
  * json-c has a writer, which builds the text in memory and, when there is none left, goes on with
- * a part of it missing.  This one needs no memory, so that a document is printed whole or not.  A
- * stream that one thread writes is not locked for each byte.
+ * a part of it missing.  This one needs no memory, so that a document is printed whole or not.
+ *
+ * What surprises: an array that is printed already is a boolean with the text as its user data, as
+ * json_object_userdata_to_json_string() of json-c knows it.  Nothing else makes such booleans.
  */
-#include <inttypes.h>
-
 #include "doc.h"
 
+#include <string.h>
+
 #define INDENT 2
+#define BUFFER_SIZE 16384
+#define DIGITS_MAX 20 /* of 64 bits */
+
+/* Text goes to a stream, or stays where it is: then there is no stream, and the room grows. */
+struct writer {
+	char *text;
+	size_t used, size;
+	FILE *out;
+	bool failed;
+};
+
+static void flush(struct writer *w)
+{
+	w->failed |= fwrite(w->text, 1, w->used, w->out) != w->used;
+	w->used = 0;
+}
+
+/* Room for a byte at least; false: there is none. */
+static bool make_room(struct writer *w)
+{
+	size_t size = pme_max(2 * w->size, BUFFER_SIZE);
+	char *text;
+
+	if (w->used < w->size)
+		return true;
+	if (w->out) {
+		flush(w);
+		return true;
+	}
+	text = w->failed ? NULL : realloc(w->text, size);
+	if (text) {
+		w->text = text;
+		w->size = size;
+	}
+	w->failed |= !text;
+	return text;
+}
+
+static void put(struct writer *w, const char *text, size_t len)
+{
+	while (len > 0 && make_room(w)) {
+		size_t part = pme_min(len, w->size - w->used);
+
+		memcpy(w->text + w->used, text, part);
+		w->used += part;
+		text += part;
+		len -= part;
+	}
+}
+
+static void put_text(struct writer *w, const char *text)
+{
+	put(w, text, strlen(text));
+}
+
+static void put_char(struct writer *w, char c)
+{
+	if (make_room(w))
+		w->text[w->used++] = c;
+}
 
 /* What stands for @c in a string; NULL: itself. */
 static const char *escape(unsigned char c, char buf[8])
@@ -23,121 +85,204 @@ static const char *escape(unsigned char c, char buf[8])
 	return buf;
 }
 
-static void write_string(struct json_object *value, FILE *out)
+static void write_string(struct json_object *value, struct writer *w)
 {
 	const char *text = json_object_get_string(value);
 	size_t len = (size_t)json_object_get_string_len(value), written = 0;
 
-	putc_unlocked('"', out);
+	put_char(w, '"');
 	for (size_t i = 0; i < len; i++) {
 		char buf[8];
 		const char *instead = escape((unsigned char)text[i], buf);
 
 		if (!instead)
 			continue;
-		fwrite_unlocked(text + written, 1, i - written, out);
-		fputs_unlocked(instead, out);
+		put(w, text + written, i - written);
+		put_text(w, instead);
 		written = i + 1;
 	}
-	fwrite_unlocked(text + written, 1, len - written, out);
-	putc_unlocked('"', out);
+	put(w, text + written, len - written);
+	put_char(w, '"');
 }
 
-static void write_key(const char *key, FILE *out)
+static void write_key(const char *key, struct writer *w)
 {
-	putc_unlocked('"', out);
-	fputs_unlocked(key, out); /* our own words: nothing to escape */
-	putc_unlocked('"', out);
-	putc_unlocked(':', out);
-	putc_unlocked(' ', out);
+	put_char(w, '"');
+	put_text(w, key); /* our own words: nothing to escape */
+	put(w, "\": ", 3);
 }
 
-static void write_line_start(int depth, FILE *out)
+static void write_line_start(int depth, struct writer *w)
 {
 	static const char start[] = "\n                                ";
 	int most = (int)(sizeof(start) - 2) / INDENT;
 
-	fwrite_unlocked(start, 1, 1 + (size_t)(depth < most ? depth : most) * INDENT, out);
+	put(w, start, 1 + (size_t)(depth < most ? depth : most) * INDENT);
 	for (; depth > most; depth--)
-		fwrite_unlocked(start + 1, 1, INDENT, out);
+		put(w, start + 1, INDENT);
 }
 
-static void write_value(struct json_object *value, int depth, FILE *out);
+static void write_value(struct json_object *value, int depth, struct writer *w);
 
-static void write_object(struct json_object *value, int depth, FILE *out)
+static void write_object(struct json_object *value, int depth, struct writer *w)
 {
 	bool is_first = true;
 
-	putc_unlocked('{', out);
+	put_char(w, '{');
 	json_object_object_foreach(value, key, member)
 	{
 		if (!is_first)
-			putc_unlocked(',', out);
-		write_line_start(depth + 1, out);
-		write_key(key, out);
-		write_value(member, depth + 1, out);
+			put_char(w, ',');
+		write_line_start(depth + 1, w);
+		write_key(key, w);
+		write_value(member, depth + 1, w);
 		is_first = false;
 	}
-	if (json_object_object_length(value) > 0)
-		write_line_start(depth, out);
-	putc_unlocked('}', out);
+	if (!is_first)
+		write_line_start(depth, w);
+	put_char(w, '}');
 }
 
-static void write_array(struct json_object *value, int depth, FILE *out)
+static void write_array(struct json_object *value, int depth, struct writer *w)
 {
 	size_t count = pme_json_count(value);
 
-	putc_unlocked('[', out);
+	put_char(w, '[');
 	for (size_t i = 0; i < count; i++) {
 		if (i > 0)
-			putc_unlocked(',', out);
-		write_line_start(depth + 1, out);
-		write_value(pme_json_at(value, i), depth + 1, out);
+			put_char(w, ',');
+		write_line_start(depth + 1, w);
+		write_value(pme_json_at(value, i), depth + 1, w);
 	}
 	if (count > 0)
-		write_line_start(depth, out);
-	putc_unlocked(']', out);
+		write_line_start(depth, w);
+	put_char(w, ']');
 }
 
 /* json-c keeps numbers as signed or unsigned, and saturates: a negative one is 0 as unsigned. */
-static void write_int(struct json_object *value, FILE *out)
+static void write_int(struct json_object *value, struct writer *w)
 {
 	int64_t number = json_object_get_int64(value);
+	uint64_t rest = number < 0 ? -(uint64_t)number : json_object_get_uint64(value);
+	char digits[DIGITS_MAX];
+	size_t i = DIGITS_MAX;
 
+	do {
+		digits[--i] = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest > 0);
 	if (number < 0)
-		fprintf(out, "%" PRId64, number);
-	else
-		fprintf(out, "%" PRIu64, json_object_get_uint64(value));
+		put_char(w, '-');
+	put(w, digits + i, DIGITS_MAX - i);
 }
 
-static void write_value(struct json_object *value, int depth, FILE *out)
+static void write_boolean(struct json_object *value, struct writer *w)
+{
+	const char *printed = json_object_get_userdata(value);
+
+	if (!printed)
+		printed = json_object_get_boolean(value) ? "true" : "false";
+	put_text(w, printed);
+}
+
+static void write_value(struct json_object *value, int depth, struct writer *w)
 {
 	switch (json_object_get_type(value)) {
 	case json_type_null:
 	case json_type_double: /* no document has one */
-		fputs_unlocked("null", out);
+		put(w, "null", 4);
 		break;
 	case json_type_boolean:
-		fputs_unlocked(json_object_get_boolean(value) ? "true" : "false", out);
+		write_boolean(value, w);
 		break;
 	case json_type_int:
-		write_int(value, out);
+		write_int(value, w);
 		break;
 	case json_type_string:
-		write_string(value, out);
+		write_string(value, w);
 		break;
 	case json_type_object:
-		write_object(value, depth, out);
+		write_object(value, depth, w);
 		break;
 	case json_type_array:
-		write_array(value, depth, out);
+		write_array(value, depth, w);
 		break;
 	}
 }
 
+static struct writer resume(const struct pme_json_printed *array)
+{
+	return (struct writer){
+		.text = array->text,
+		.used = array->used,
+		.size = array->size,
+		.failed = array->failed,
+	};
+}
+
+static void pause_at(const struct writer *w, struct pme_json_printed *array)
+{
+	array->text = w->text;
+	array->used = w->used;
+	array->size = w->size;
+	array->failed = w->failed;
+}
+
+void pme_json_printed_append(struct pme_json_printed *array, struct json_object *value)
+{
+	struct writer w = resume(array);
+
+	put_char(&w, w.used == 0 ? '[' : ',');
+	write_line_start(array->depth + 1, &w);
+	write_value(value, array->depth + 1, &w);
+	json_object_put(value);
+	pause_at(&w, array);
+}
+
+void pme_json_printed_join(struct pme_json_printed *array, struct pme_json_printed *more)
+{
+	struct writer w = resume(array);
+
+	if (more->used > 0) {
+		put_char(&w, w.used == 0 ? '[' : ',');
+		put(&w, more->text + 1, more->used - 1);
+	}
+	w.failed |= more->failed;
+	pause_at(&w, array);
+	free(more->text);
+	*more = (struct pme_json_printed){.depth = more->depth};
+}
+
+struct json_object *pme_json_printed_close(struct pme_json_printed *array)
+{
+	struct writer w = resume(array);
+	struct json_object *ret = NULL;
+
+	if (w.used == 0)
+		put_char(&w, '[');
+	else
+		write_line_start(array->depth, &w);
+	put(&w, "]", 2); /* with its NUL */
+	if (!w.failed)
+		ret = json_object_new_boolean(true);
+	*array = (struct pme_json_printed){0};
+	if (ret) {
+		json_object_set_serializer(ret, json_object_userdata_to_json_string, w.text,
+					   json_object_free_userdata);
+		return ret;
+	}
+	free(w.text);
+	pme_json_lose();
+	return NULL;
+}
+
 int pme_json_write(struct json_object *value, FILE *out)
 {
-	write_value(value, 0, out);
-	putc_unlocked('\n', out);
-	return fflush(out) != 0 || ferror(out) ? -EIO : 0;
+	char buffer[BUFFER_SIZE];
+	struct writer w = {.text = buffer, .size = sizeof(buffer), .out = out};
+
+	write_value(value, 0, &w);
+	put_char(&w, '\n');
+	flush(&w);
+	return w.failed || fflush(out) != 0 || ferror(out) ? -EIO : 0;
 }

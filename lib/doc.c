@@ -16,7 +16,7 @@
  * A value was lost for lack of memory.  A global, because json-c has no place for it in a value
  * and the alternative is a check behind each of some hundred calls.
  */
-static bool lost;
+static _Atomic bool lost; /* values are made by several threads */
 
 void pme_json_lose(void)
 {

@@ -76,6 +76,22 @@ size_t pme_json_count(struct json_object *array);
 /* NULL when there is none. */
 struct json_object *pme_json_at(struct json_object *array, size_t i);
 
+/*
+ * An array that is only going to be printed: what is appended becomes text at once, so that of a
+ * long one only the text is held.  Begun with its depth in the document (1: a member of the top
+ * level) and zeros.  To readers the value that pme_json_printed_close() makes of it is true.
+ */
+struct pme_json_printed {
+	int depth;
+	char *text;
+	size_t used, size; /* bytes */
+	bool failed;	   /* no memory */
+};
+void pme_json_printed_append(struct pme_json_printed *array, struct json_object *value);
+/* Append what is in @more, which is empty afterwards. */
+void pme_json_printed_join(struct pme_json_printed *array, struct pme_json_printed *more);
+struct json_object *pme_json_printed_close(struct pme_json_printed *array);
+
 /* Write @value, indented, with a newline behind it.  Needs no memory: 0, or -errno of @out. */
 int pme_json_write(struct json_object *value, FILE *out);
 

@@ -4,9 +4,12 @@
  */
 #include <string.h>
 
+#include "crew.h"
 #include "doc.h"
 #include "finding.h"
 #include "vault.h"
+
+#define PARTS 64
 
 struct json_object *pme_hop_json(const struct pme_hop *hop, uint64_t length)
 {
@@ -193,6 +196,16 @@ static struct json_object *owner_json(const struct pme_claim *claim, struct show
 	return object;
 }
 
+/* A copy: who counts the references of one donor that many claims have are several threads. */
+static struct json_object *donor_json(const struct pme_claim *claim)
+{
+	struct json_object *copy = NULL;
+
+	if (claim->donor && json_object_deep_copy(claim->donor, &copy, NULL) < 0)
+		pme_json_lose();
+	return copy;
+}
+
 static struct json_object *claim_json(const struct pme_claim *claim, struct shown_fs *shown)
 {
 	struct json_object *object = pme_json_object();
@@ -205,7 +218,7 @@ static struct json_object *claim_json(const struct pme_claim *claim, struct show
 	pme_json_text(object, "verdict", pme_verdict_name(claim->verdict));
 	pme_json_text(object, "consequence", advice->consequence);
 	pme_json_text(object, "advice", advice->advice);
-	pme_json_set(object, "donor", json_object_get(claim->donor));
+	pme_json_set(object, "donor", donor_json(claim));
 	return object;
 }
 
@@ -285,6 +298,40 @@ struct json_object *pme_findings_json(const struct pme_topo *topo,
 		pme_json_append(array, finding_json(topo, &findings->items[i], &shown));
 	json_object_put(shown.object);
 	return array;
+}
+
+/* Findings that are printed by several threads: each part is some that follow each other. */
+struct printing {
+	const struct pme_topo *topo;
+	const struct pme_findings *findings;
+	struct pme_json_printed parts[PARTS];
+};
+
+static int print_part(void *arg, size_t i)
+{
+	struct printing *printing = arg;
+	const struct pme_findings *findings = printing->findings;
+	struct shown_fs shown = {0};
+
+	printing->parts[i].depth = 1;
+	for (size_t k = i * findings->count / PARTS; k < (i + 1) * findings->count / PARTS; k++)
+		pme_json_printed_append(&printing->parts[i],
+					finding_json(printing->topo, &findings->items[k], &shown));
+	json_object_put(shown.object);
+	return 0;
+}
+
+struct json_object *pme_findings_printed(const struct pme_topo *topo,
+					 const struct pme_findings *findings)
+{
+	struct printing printing = {.topo = topo, .findings = findings};
+	struct pme_json_printed all = {.depth = 1};
+
+	if (pme_crew_each(PARTS, print_part, &printing, NULL) < 0)
+		pme_json_lose();
+	for (size_t i = 0; i < PARTS; i++)
+		pme_json_printed_join(&all, &printing.parts[i]);
+	return pme_json_printed_close(&all);
 }
 
 static bool names_a_file(const struct pme_claim *claim)

@@ -102,6 +102,9 @@ char *pme_finding_id(const struct pme_finding *finding);
  */
 struct json_object *pme_findings_json(const struct pme_topo *topo,
 				      const struct pme_findings *findings);
+/* The same for the top level of a document that is only printed (struct pme_json_printed). */
+struct json_object *pme_findings_printed(const struct pme_topo *topo,
+					 const struct pme_findings *findings);
 struct json_object *pme_findings_summary_json(const struct pme_findings *findings);
 
 /* Members device, namespace, mode, region, dimms of the device of a range at byte @offset. */

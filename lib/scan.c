@@ -470,6 +470,12 @@ void pme_scan_json(const struct pme_scan *scan, struct json_object *doc)
 	pme_json_set(doc, "findings", pme_findings_json(scan->topo, &scan->findings));
 }
 
+void pme_scan_json_printed(const struct pme_scan *scan, struct json_object *doc)
+{
+	pme_json_set(doc, "summary", pme_findings_summary_json(&scan->findings));
+	pme_json_set(doc, "findings", pme_findings_printed(scan->topo, &scan->findings));
+}
+
 void pme_scan_json_empty(struct json_object *doc)
 {
 	struct pme_findings none = {0};

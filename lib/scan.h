@@ -47,6 +47,8 @@ void pme_scan_done(struct pme_scan *scan);
 
 /* Members "summary" and "findings" of a document. */
 void pme_scan_json(const struct pme_scan *scan, struct json_object *doc);
+/* The same, for one that is only printed. */
+void pme_scan_json_printed(const struct pme_scan *scan, struct json_object *doc);
 /* The same when there was no scan at all: empty. */
 void pme_scan_json_empty(struct json_object *doc);
 

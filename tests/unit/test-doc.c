@@ -229,6 +229,52 @@ static void what_is_written_is_read_back(void **state)
 	}
 }
 
+/* Put together from parts as several threads make them, or not: the text is the same. */
+static void what_is_printed_at_once_is_the_same(void **state)
+{
+	struct rnd rnd = rnd_start();
+
+	for (size_t count = 0; count < 70; count++) {
+		struct json_object *plain = pme_json_object(), *printed = pme_json_object();
+		struct json_object *array = pme_json_array();
+		struct pme_json_printed all = {.depth = 1}, part = {.depth = 1};
+		_cleanup_free_ char *expected = NULL, *got = NULL;
+
+		for (size_t i = 0; i < count; i++) {
+			struct json_object *value = random_value(&rnd, 0);
+
+			pme_json_append(array, json_object_get(value));
+			pme_json_printed_append(&part, value);
+			if (rnd_below(&rnd, 3) == 0)
+				pme_json_printed_join(&all, &part);
+		}
+		pme_json_printed_join(&all, &part);
+		pme_json_set(plain, "values", array);
+		pme_json_set(printed, "values", pme_json_printed_close(&all));
+		expected = as_text(plain);
+		got = as_text(printed);
+		assert_string_equal(got, expected);
+		json_object_put(plain);
+		json_object_put(printed);
+	}
+}
+
+static void numbers_have_all_their_digits(void **state)
+{
+	struct json_object *array = pme_json_array();
+	_cleanup_free_ char *text = NULL;
+
+	pme_json_append(array, pme_json_int(0));
+	pme_json_append(array, pme_json_int(-1));
+	pme_json_append(array, pme_json_int(INT64_MIN));
+	pme_json_append(array, pme_json_int(INT64_MAX));
+	pme_json_append(array, json_object_new_uint64(UINT64_MAX));
+	text = as_text(array);
+	assert_string_equal(text, "[\n  0,\n  -1,\n  -9223372036854775808,\n"
+				  "  9223372036854775807,\n  18446744073709551615\n]\n");
+	json_object_put(array);
+}
+
 static void a_full_disk_is_an_error(void **state)
 {
 	struct json_object *object = pme_json_object();
@@ -385,6 +431,8 @@ int main(void)
 		cmocka_unit_test(depth_and_names_of_keys),
 		cmocka_unit_test(arrays_take_more_than_they_have_room_for),
 		cmocka_unit_test(what_is_written_is_read_back),
+		cmocka_unit_test(what_is_printed_at_once_is_the_same),
+		cmocka_unit_test(numbers_have_all_their_digits),
 		cmocka_unit_test(a_full_disk_is_an_error),
 		cmocka_unit_test(a_document_has_its_top_level),
 		cmocka_unit_test(finish_fills_in_the_rest),
