@@ -52,7 +52,7 @@ static int read_uuid(const struct pme_topo *topo, struct pme_fs *fs)
 		fs->uuid = strdup(fs->main->member_of);
 		return fs->uuid ? 0 : -ENOMEM;
 	}
-	r = pme_dev_probe(topo, fs->main, &probe);
+	r = pme_dev_probe_mounted(topo, fs->main, fs->type, &probe);
 
 	if (r == 0)
 		fs->uuid = pme_take_ptr(probe.uuid);

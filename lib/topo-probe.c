@@ -84,14 +84,27 @@ static int probe_each(blkid_probe probe, struct pme_probe *ret)
 	return failed && !ret->type && !ret->pttype ? -EIO : 0;
 }
 
-static int probe_device(blkid_probe probe, struct pme_probe *ret)
+/* Only the superblocks of @type: their names are those of mount(8), but that ext4 mounts all three.
+ */
+static int ask_for(blkid_probe probe, const char *type)
+{
+	char *one[] = {(char *)type, NULL},
+	     *ext[] = {(char *)"ext2", (char *)"ext3", (char *)"ext4", NULL};
+
+	return blkid_probe_filter_superblocks_type(probe, BLKID_FLTR_ONLYIN,
+						   strncmp(type, "ext", 3) == 0 ? ext : one);
+}
+
+static int probe_device(blkid_probe probe, const char *type, struct pme_probe *ret)
 {
 	int r;
 
 	blkid_probe_enable_superblocks(probe, 1);
 	blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE |
 							 BLKID_SUBLKS_UUID);
-	blkid_probe_enable_partitions(probe, 1);
+	if (type && ask_for(probe, type) < 0)
+		return -ENOMEM;
+	blkid_probe_enable_partitions(probe, !type);
 	r = blkid_do_safeprobe(probe);
 	if (r == -2) /* BLKID_PROBE_AMBIGUOUS */
 		return -EMLINK;
@@ -110,7 +123,9 @@ char *pme_dev_node(const struct pme_dev *dev)
 	return path;
 }
 
-int pme_dev_probe(const struct pme_topo *topo, const struct pme_dev *dev, struct pme_probe *ret)
+/* @type: the only one that is looked for, or NULL. */
+static int probe_as(const struct pme_topo *topo, const struct pme_dev *dev, const char *type,
+		    struct pme_probe *ret)
 {
 	_cleanup_(free_probe) blkid_probe probe = NULL;
 	_cleanup_(pme_probe_done) struct pme_probe found = {0};
@@ -133,10 +148,23 @@ int pme_dev_probe(const struct pme_topo *topo, const struct pme_dev *dev, struct
 		return -ENOMEM;
 	if (blkid_probe_set_device(probe, fd, 0, 0) != 0)
 		return -EIO;
-	r = probe_device(probe, &found);
+	r = probe_device(probe, type, &found);
 	if (r < 0)
 		return r;
 	*ret = found;
 	found = (struct pme_probe){0};
 	return 0;
+}
+
+int pme_dev_probe(const struct pme_topo *topo, const struct pme_dev *dev, struct pme_probe *ret)
+{
+	return probe_as(topo, dev, NULL, ret);
+}
+
+int pme_dev_probe_mounted(const struct pme_topo *topo, const struct pme_dev *dev, const char *type,
+			  struct pme_probe *ret)
+{
+	int r = probe_as(topo, dev, type, ret);
+
+	return r == 0 && ret->type ? 0 : probe_as(topo, dev, NULL, ret);
 }
