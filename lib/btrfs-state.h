@@ -58,10 +58,12 @@ struct pme_btrfs_state {
 
 /*
  * 0 or -errno, -ETIME when the time of @progress (or NULL) is over; free with
- * pme_btrfs_state_done() either way.
+ * pme_btrfs_state_done() either way.  With an @earlier state (or NULL) ranges of which the files
+ * are known are not asked for again: then it is their inodes that tell whether anything changed.
  */
 int pme_btrfs_state_take(struct pme_btrfs_view *view, const struct pme_range_list *ranges,
-			 struct pme_progress *progress, struct pme_btrfs_state *ret);
+			 const struct pme_btrfs_state *earlier, struct pme_progress *progress,
+			 struct pme_btrfs_state *ret);
 void pme_btrfs_state_done(struct pme_btrfs_state *state);
 
 bool pme_btrfs_state_equal(const struct pme_btrfs_state *a, const struct pme_btrfs_state *b);

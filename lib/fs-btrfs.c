@@ -66,7 +66,7 @@ static int attempt(struct pass *pass, bool is_last, struct pme_fs_result *ret)
 {
 	_cleanup_(pme_btrfs_state_done) struct pme_btrfs_state before = {0};
 	_cleanup_(pme_btrfs_state_done) struct pme_btrfs_state after = {0};
-	int r = pme_btrfs_state_take(&pass->view, pass->ranges, pass->log->progress, &before);
+	int r = pme_btrfs_state_take(&pass->view, pass->ranges, NULL, pass->log->progress, &before);
 
 	if (r == 0)
 		r = pme_btrfs_files_make(&before, pass->fs->mounts[0]->shown, ret);
@@ -75,7 +75,7 @@ static int attempt(struct pass *pass, bool is_last, struct pme_fs_result *ret)
 	if (r == 0)
 		r = pme_btrfs_stale_find(pass->topo, &pass->view, &before, pass->log->progress);
 	if (r == 0)
-		r = pme_btrfs_state_take(&pass->view, pass->ranges, NULL, &after);
+		r = pme_btrfs_state_take(&pass->view, pass->ranges, &before, NULL, &after);
 	if (r < 0)
 		return r;
 	if (!pme_btrfs_state_equal(&before, &after)) {
