@@ -16,6 +16,8 @@
 #include "os.h"
 
 #define READ_RECORDS 128	    /* per ioctl; more does not make it faster */
+#define BLOCK_RECORDS 16	    /* of one block; the kernel clears the memory for them */
+#define BLOCK 4096ULL
 #define READ_RECORDS_MAX (1U << 20) /* of one block */
 #define PIECE_FLAGS (FMR_OF_PREALLOC | FMR_OF_ATTR_FORK | FMR_OF_EXTENT_MAP | FMR_OF_SPECIAL_OWNER)
 
@@ -143,13 +145,13 @@ int pme_xfs_fsmap_read(int fd, dev_t dev, struct pme_range window, struct pme_xf
 {
 	_cleanup_free_ struct fsmap_head *head = NULL;
 	uint64_t from = window.start, end = pme_range_end(window);
-	size_t first = ret->count;
-	int r = ask_from(&head, READ_RECORDS, dev, window);
+	size_t first = ret->count, room = BLOCK_RECORDS + window.length / BLOCK;
+	int r = ask_from(&head, pme_min(room, READ_RECORDS), dev, window);
 
 	while (r == 0) {
 		const struct fsmap *last;
-		size_t room = head->fmh_count;
 
+		room = head->fmh_count;
 		r = pme_os_ioctl(fd, FS_IOC_GETFSMAP, head);
 		if (r == 0)
 			r = take_records(head, ret);
@@ -225,6 +227,12 @@ static int by_identity(const void *a, const void *b)
 static int by_place(const void *a, const void *b)
 {
 	return pme_xfs_piece_compare(a, b);
+}
+
+void pme_xfs_pieces_sort(struct pme_xfs_pieces *pieces)
+{
+	if (pieces->count > 0)
+		qsort(pieces->items, pieces->count, sizeof(*pieces->items), by_place);
 }
 
 static int by_edge(const void *a, const void *b)

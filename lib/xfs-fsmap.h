@@ -55,6 +55,7 @@ int pme_xfs_piece_compare(const struct pme_xfs_piece *a, const struct pme_xfs_pi
 
 /* Append a copy of @piece: 0, -ENOMEM, -E2BIG. */
 int pme_xfs_pieces_add(struct pme_xfs_pieces *pieces, const struct pme_xfs_piece *piece);
+void pme_xfs_pieces_sort(struct pme_xfs_pieces *pieces); /* by pme_xfs_piece_compare() */
 
 /* Append a copy of @record: 0, -ENOMEM, -E2BIG. */
 int pme_xfs_records_add(struct pme_xfs_records *records, const struct fsmap *record);

@@ -166,6 +166,7 @@ int pme_xfs_inode_stat(int fd, struct pme_xfs_inode *inode)
 	inode->size = raw.bs_size;
 	inode->ctime = raw.bs_ctime;
 	inode->ctime_nsec = raw.bs_ctime_nsec;
+	inode->btime = raw.bs_btime;
 	inode->is_realtime = raw.bs_xflags & FS_XFLAG_REALTIME;
 	return 0;
 }
@@ -301,6 +302,31 @@ int pme_xfs_inode_next(int fd, uint64_t ino, uint64_t *ret)
 				return 1;
 		}
 	}
+}
+
+int pme_xfs_chunks_read(int fd, uint64_t from, struct pme_xfs_chunk *ret, uint32_t room)
+{
+	_cleanup_free_ struct xfs_inumbers_req *req = calloc(1, XFS_INUMBERS_REQ_SIZE(room));
+	int r;
+
+	if (!req)
+		return -ENOMEM;
+	req->hdr.ino = from;
+	req->hdr.icount = room;
+	r = pme_os_ioctl(fd, XFS_IOC_INUMBERS, req);
+	if (r < 0)
+		return r;
+	if (req->hdr.ocount > room)
+		return -EPROTO;
+	for (uint32_t i = 0; i < req->hdr.ocount; i++) {
+		const struct xfs_inumbers *raw = &req->inumbers[i];
+
+		if (raw->xi_startino < from || raw->xi_startino > UINT64_MAX - CHUNK_INODES)
+			return -EPROTO;
+		from = raw->xi_startino + CHUNK_INODES;
+		ret[i] = (struct pme_xfs_chunk){raw->xi_startino, from, raw->xi_alloccount};
+	}
+	return (int)req->hdr.ocount;
 }
 
 int pme_xfs_inodes_add(struct pme_xfs_inodes *inodes, uint64_t ino)

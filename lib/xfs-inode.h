@@ -31,6 +31,7 @@ struct pme_xfs_inode {
 	uint64_t size; /* bytes */
 	int64_t ctime; /* seconds, and */
 	uint32_t ctime_nsec;
+	int64_t btime;	  /* when it was created, seconds; 0: not known (without CRC) */
 	bool internal;	  /* BULKSTAT does not know it: no name, no mode */
 	bool is_realtime; /* the data of a regular file lies on the realtime device */
 	int error; /* -errno: it is there but cannot be read (bad media): no mode, no links */
@@ -76,6 +77,16 @@ int pme_xfs_inode_root(int fd, struct pme_xfs_inode *ret);
 
 /* The first allocated inode from @ino on: 1 and *@ret, 0 there is none, -errno. */
 int pme_xfs_inode_next(int fd, uint64_t ino, uint64_t *ret);
+
+/* Some of these inodes, [start, end), are allocated: @count when it was asked. */
+struct pme_xfs_chunk {
+	uint64_t start, end;
+	uint32_t count;
+};
+
+/* Up to @room chunks from inode @from on, in their order: how many (0: there are no more), -errno.
+ */
+int pme_xfs_chunks_read(int fd, uint64_t from, struct pme_xfs_chunk *ret, uint32_t room);
 
 /* Errors of one inode that is damaged, not of the call. */
 bool pme_xfs_is_damage(int error);

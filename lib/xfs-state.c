@@ -9,11 +9,14 @@
  */
 #include "xfs-state.h"
 
+#include <time.h>
 #include <xfs/xfs.h>
 
 #include "crew.h"
 #include "xfs-places.h"
 #include "xfs-sweep.h"
+
+#define CLOCK_SLACK ((int64_t)PME_SECOND / 4) /* adjtime() turns it more slowly */
 
 int pme_xfs_view_probe(const struct pme_xfs_view *view)
 {
@@ -189,6 +192,7 @@ static int sweep(const struct pme_xfs_view *view, const struct pme_range_list *r
 {
 	const struct pme_xfs_scope scope = {
 		.fd = view->fd,
+		.geo = &view->geo,
 		.ranges = ranges,
 		.is_realtime = view->role == PME_FS_REALTIME,
 		.progress = view->progress,
@@ -234,17 +238,6 @@ static int take_unmapped(const struct pme_xfs_view *view, const struct pme_range
 	return r < 0 ? r : 0;
 }
 
-static int take_pieces(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
-		       const struct pme_xfs_state *earlier, struct pme_xfs_state *ret)
-{
-	if (!earlier)
-		pme_progress_phase(view->progress, PME_PHASE_OWNERS, PME_UNIT_RANGES,
-				   ranges->count);
-	if (view->role == PME_FS_REALTIME || (view->role == PME_FS_DATA && !view->knows_owners))
-		return take_unmapped(view, ranges, earlier, ret);
-	return take_ranges(view, ranges, earlier ? NULL : view->progress, &ret->pieces);
-}
-
 static bool is_special(const struct pme_xfs_piece *piece)
 {
 	return piece->flags & FMR_OF_SPECIAL_OWNER;
@@ -253,6 +246,73 @@ static bool is_special(const struct pme_xfs_piece *piece)
 static bool is_chunk(const struct pme_xfs_piece *piece)
 {
 	return is_special(piece) && piece->owner == XFS_FMR_OWN_INODES;
+}
+
+/*
+ * Was the file that has @piece there before @state was begun?  Then its number was not given to
+ * another one between the answer of the reverse map, which has numbers only, and that about the
+ * inode.  The kernel's time stamps are behind by a tick of its clock.
+ */
+static bool is_settled(const struct pme_xfs_state *state, const struct pme_xfs_piece *piece)
+{
+	const struct pme_xfs_inode *inode;
+	size_t i;
+
+	if (is_special(piece) || !state->clock_kept)
+		return false;
+	i = pme_xfs_inodes_find(&state->inodes, piece->owner);
+	inode = &state->inodes.items[i];
+	return i < state->inodes.count && inode->ino == piece->owner && !inode->internal &&
+	       inode->error == 0 && inode->btime > 0 && inode->btime < state->began - 1;
+}
+
+/* Ranges whose pieces are settled get them from @earlier; the others are to be asked. */
+static int keep_settled(const struct pme_range_list *ranges, const struct pme_xfs_state *earlier,
+			struct pme_range_list *ret_ask, struct pme_xfs_pieces *ret)
+{
+	const struct pme_xfs_pieces *pieces = &earlier->pieces;
+	size_t k = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ranges->count; i++) {
+		const struct pme_range *range = &ranges->items[i];
+		size_t first = k;
+		bool settled = true;
+
+		for (; k < pieces->count && pieces->items[k].range.start < pme_range_end(*range);
+		     k++)
+			settled &= is_settled(earlier, &pieces->items[k]);
+		if (!settled || k == first)
+			r = pme_range_list_add(ret_ask, range->start, range->length);
+		for (size_t p = first; r == 0 && settled && p < k; p++)
+			r = pme_xfs_pieces_add(ret, &pieces->items[p]);
+	}
+	return r;
+}
+
+static int take_again(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
+		      const struct pme_xfs_state *earlier, struct pme_xfs_pieces *ret)
+{
+	_cleanup_(pme_range_list_done) struct pme_range_list ask = {0};
+	int r = keep_settled(ranges, earlier, &ask, ret);
+
+	if (r == 0)
+		r = take_ranges(view, &ask, NULL, ret);
+	pme_xfs_pieces_sort(ret);
+	return r;
+}
+
+static int take_pieces(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
+		       const struct pme_xfs_state *earlier, struct pme_xfs_state *ret)
+{
+	if (!earlier)
+		pme_progress_phase(view->progress, PME_PHASE_OWNERS, PME_UNIT_RANGES,
+				   ranges->count);
+	if (view->role == PME_FS_REALTIME || (view->role == PME_FS_DATA && !view->knows_owners))
+		return take_unmapped(view, ranges, earlier, ret);
+	if (earlier)
+		return take_again(view, ranges, earlier, &ret->pieces);
+	return take_ranges(view, ranges, view->progress, &ret->pieces);
 }
 
 struct statting {
@@ -300,12 +360,28 @@ static int take_inodes(const struct pme_xfs_view *view, const struct pme_xfs_sta
 	return r < 0 ? r : pme_crew_each(state->inodes.count, stat_inode, &statting, NULL);
 }
 
+/* How far CLOCK_REALTIME is ahead of a clock that nobody sets, in ns. */
+static int64_t clock_lead(int64_t *ret_now)
+{
+	struct timespec real, steady;
+
+	clock_gettime(CLOCK_REALTIME, &real);
+	clock_gettime(CLOCK_MONOTONIC, &steady);
+	*ret_now = real.tv_sec;
+	return (real.tv_sec - steady.tv_sec) * (int64_t)PME_SECOND + real.tv_nsec - steady.tv_nsec;
+}
+
 int pme_xfs_state_take(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
 		       const struct pme_xfs_state *earlier, struct pme_xfs_state *ret)
 {
+	int64_t now, lead = clock_lead(&ret->began), set;
 	int r = take_pieces(view, ranges, earlier, ret);
 
-	return r < 0 ? r : take_inodes(view, earlier, ret);
+	if (r == 0)
+		r = take_inodes(view, earlier, ret);
+	set = clock_lead(&now) - lead;
+	ret->clock_kept = set < CLOCK_SLACK && set > -CLOCK_SLACK;
+	return r;
 }
 
 void pme_xfs_state_done(struct pme_xfs_state *state)

@@ -33,6 +33,8 @@ struct pme_xfs_state {
 	size_t unread;		      /* inodes that a sweep could not ask */
 	bool swept;		      /* all files were asked for what nobody else knows */
 	bool cut;		      /* the time was over before they were */
+	int64_t began;		      /* seconds of CLOCK_REALTIME */
+	bool clock_kept;	      /* nobody set that clock since, until all inodes were read */
 };
 
 /* Set what depends on the role of the device; the geometry must be there. */
@@ -47,6 +49,10 @@ int pme_xfs_view_probe(const struct pme_xfs_view *view);
 /*
  * 0 or -errno.  @earlier: what it is to be compared with, or NULL.  -ETIME, only without @earlier:
  * the time was over before anything was known.
+ *
+ * Compared with an earlier state, ranges of files that are older than that are not asked for again
+ * where the reverse map names owners: as long as such a file is the same inode, it is the one that
+ * had the bytes then, whatever became of them meanwhile.
  */
 int pme_xfs_state_take(const struct pme_xfs_view *view, const struct pme_range_list *ranges,
 		       const struct pme_xfs_state *earlier, struct pme_xfs_state *ret);

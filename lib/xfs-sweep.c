@@ -16,6 +16,9 @@
 #include "os.h"
 
 #define STAT_RECORDS 256 /* per ioctl */
+#define CHUNKS 128	 /* of a part that are known in advance */
+#define GROUP 4		 /* chunks that a thread takes at once; of 64 inodes each */
+#define PARTS_MAX 64
 #define MAP_RECORDS 512	 /* per ioctl */
 #define MAP_UNIT 512ULL	 /* bytes: GETBMAPX counts in these */
 
@@ -26,17 +29,28 @@ struct sweep {
 	struct pme_xfs_swept *swept;
 };
 
-/* What threads share: who has the lock of the crew takes the next inodes. */
+/* Inodes of some allocation groups. */
+struct part {
+	uint64_t next, end; /* inodes that are not in chunks yet */
+	struct pme_xfs_chunk chunks[CHUNKS];
+	size_t n_chunks, taken;
+	unsigned n_workers;
+};
+
+/*
+ * What threads share: who has the lock of the crew takes the next chunks of inodes.  Each stays in
+ * a part of its own while it can: two that open inodes of one allocation group wait for each other.
+ */
 struct shared {
 	const struct pme_xfs_scope *scope;
-	uint64_t ino;
-	bool is_end;
+	struct part *parts;
+	size_t n_parts;
 	struct pme_xfs_swept *swept;
 };
 
-/* Forks that may have blocks on the device. */
+/* Extents of forks that may have blocks on the device; 0: none, or the fork is not asked. */
 struct forks {
-	bool data, attr;
+	uint64_t data, attr;
 };
 
 static void sweep_done(struct sweep *sweep)
@@ -88,15 +102,17 @@ int pme_xfs_sweep_extents(const struct getbmapx *map, size_t room, const struct 
 
 /*
  * Records as @like.  Without writing back what is not allocated yet: that has no place on the
- * device.
+ * device.  The kernel clears as much memory as it is asked for records, so that a file with one of
+ * the usual @extents is better not asked for all that there is room for.
  */
-static int read_fork(struct sweep *sweep, int fd, int32_t iflags, const struct fsmap *like)
+static int read_fork(struct sweep *sweep, int fd, int32_t iflags, uint64_t extents,
+		     const struct fsmap *like)
 {
 	struct getbmapx *map = sweep->map;
 
 	map[0] = (struct getbmapx){
 		.bmv_length = INT64_MAX / (int64_t)MAP_UNIT,
-		.bmv_count = MAP_RECORDS + 1,
+		.bmv_count = (int32_t)pme_min(extents, MAP_RECORDS - 2) + 3,
 		.bmv_iflags = iflags | BMV_IF_NO_HOLES,
 	};
 	for (;;) {
@@ -121,10 +137,10 @@ static int read_forks(struct sweep *sweep, int fd, uint64_t ino, const struct fo
 	const struct fsmap attr = {.fmr_owner = ino, .fmr_flags = FMR_OF_ATTR_FORK};
 	int r = 0;
 
-	if (forks->data)
-		r = read_fork(sweep, fd, BMV_IF_PREALLOC | BMV_IF_DELALLOC, &data);
-	if (r == 0 && forks->attr)
-		r = read_fork(sweep, fd, BMV_IF_ATTRFORK, &attr);
+	if (forks->data > 0)
+		r = read_fork(sweep, fd, BMV_IF_PREALLOC | BMV_IF_DELALLOC, forks->data, &data);
+	if (r == 0 && forks->attr > 0)
+		r = read_fork(sweep, fd, BMV_IF_ATTRFORK, forks->attr, &attr);
 	return r;
 }
 
@@ -145,15 +161,15 @@ static int read_inode(struct sweep *sweep, const struct pme_xfs_inode *inode,
 	return 0;
 }
 
-/* Forks of an inode that may have blocks on the device, whatever it has now. */
+/* Forks of an inode that may have blocks on the device, whatever they have now. */
 static struct forks forks_of(const struct pme_xfs_scope *scope, const struct pme_xfs_inode *inode)
 {
 	bool is_file = S_ISREG(inode->mode);
 	bool here = (is_file && inode->is_realtime) == scope->is_realtime;
 
 	if (scope->is_realtime)
-		return (struct forks){.data = is_file && here};
-	return (struct forks){.data = here, .attr = true};
+		return (struct forks){.data = is_file && here ? UINT64_MAX : 0};
+	return (struct forks){.data = here ? UINT64_MAX : 0, .attr = UINT64_MAX};
 }
 
 static int take_inode(struct sweep *sweep, const struct xfs_bulkstat *raw)
@@ -167,10 +183,10 @@ static int take_inode(struct sweep *sweep, const struct xfs_bulkstat *raw)
 	struct forks forks = forks_of(sweep->scope, &inode);
 
 	if (!sweep->scope->is_realtime) {
-		forks.data &= raw->bs_extents > 0;
-		forks.attr &= raw->bs_aextents > 0;
+		forks.data = pme_min(forks.data, raw->bs_extents);
+		forks.attr = pme_min(forks.attr, raw->bs_aextents);
 	}
-	if (!forks.data && !forks.attr)
+	if (forks.data == 0 && forks.attr == 0)
 		return 0;
 	if (S_ISREG(inode.mode) || S_ISDIR(inode.mode))
 		return read_inode(sweep, &inode, &forks);
@@ -191,44 +207,112 @@ static int skip_inode(struct sweep *sweep, uint64_t ino, int error, uint64_t *re
 	return 0;
 }
 
-/* One ioctl, to sweep->req: 1 when there may be more, 0, -errno. */
-static int next_batch(struct sweep *sweep, uint64_t *ino)
+/* Inodes from @ino on, @count at most, to sweep->req: where to go on, or 0 at the end; 0, -errno.
+ */
+static int read_batch(struct sweep *sweep, uint64_t *ino, uint32_t count)
 {
 	struct xfs_bulkstat_req *req = sweep->req;
+	uint64_t from = *ino;
 	int r;
 
 	memset(&req->hdr, 0, sizeof(req->hdr));
-	req->hdr.ino = *ino;
-	req->hdr.icount = STAT_RECORDS;
+	req->hdr.ino = from;
+	req->hdr.icount = count;
 	r = pme_os_ioctl(sweep->scope->fd, XFS_IOC_BULKSTAT, req);
 	if (pme_xfs_is_damage(r)) {
 		req->hdr.ocount = 0;
-		r = skip_inode(sweep, *ino, r, ino);
-		return r < 0 ? r : 1;
+		return skip_inode(sweep, from, r, ino);
 	}
 	if (r < 0)
 		return r;
-	if (req->hdr.ocount > STAT_RECORDS)
+	if (req->hdr.ocount > count)
 		return -EPROTO;
-	if (req->hdr.ocount == 0 || req->hdr.ino <= *ino)
-		return 0;
-	*ino = req->hdr.ino;
-	return 1;
+	*ino = req->hdr.ocount > 0 && req->hdr.ino > from ? req->hdr.ino : 0;
+	return 0;
 }
 
-/* 1 when there are inodes to look at in sweep->req, 0, -errno. */
-static int take_batch(struct pme_crew *crew, struct shared *shared, struct sweep *sweep)
+static bool is_over(const struct part *part)
+{
+	return part->taken == part->n_chunks && part->next >= part->end;
+}
+
+/* Know more chunks of @part, if there are any. */
+static int next_chunks(const struct shared *shared, struct part *part)
+{
+	int r = pme_xfs_chunks_read(shared->scope->fd, part->next, part->chunks, CHUNKS);
+	size_t n = 0;
+
+	while (r > 0 && n < (size_t)r && part->chunks[n].start < part->end)
+		n++;
+	part->next = n > 0 && n == (size_t)r ? part->chunks[n - 1].end : part->end;
+	part->n_chunks = n;
+	part->taken = 0;
+	return r < 0 ? r : 0;
+}
+
+/* A part for a thread that has none, or whose one is over: NULL when all are. */
+static struct part *choose_part(struct shared *shared, struct part *old)
+{
+	struct part *best = NULL;
+
+	if (old && !is_over(old))
+		return old;
+	if (old)
+		old->n_workers--;
+	for (size_t i = 0; i < shared->n_parts; i++) {
+		struct part *part = &shared->parts[i];
+
+		if (!is_over(part) && (!best || part->n_workers < best->n_workers))
+			best = part;
+	}
+	if (best)
+		best->n_workers++;
+	return best;
+}
+
+/* The next inodes, as if they were one chunk: 1, 0 there are none, -errno. */
+static int take_group(struct pme_crew *crew, struct shared *shared, struct part **part,
+		      struct pme_xfs_chunk *ret)
 {
 	int r = 0;
 
-	sweep->req->hdr.ocount = 0;
+	*ret = (struct pme_xfs_chunk){0};
 	pthread_mutex_lock(&crew->lock);
-	if (!shared->is_end) {
-		r = next_batch(sweep, &shared->ino);
-		shared->is_end = r <= 0;
+	while (r == 0 && ret->end == 0 && (*part = choose_part(shared, *part))) {
+		struct part *mine = *part;
+
+		if (mine->taken == mine->n_chunks)
+			r = next_chunks(shared, mine);
+		for (int i = 0; i < GROUP && mine->taken < mine->n_chunks; i++) {
+			const struct pme_xfs_chunk *chunk = &mine->chunks[mine->taken++];
+
+			ret->start = i == 0 ? chunk->start : ret->start;
+			ret->end = chunk->end;
+			ret->count += chunk->count;
+		}
 	}
 	pthread_mutex_unlock(&crew->lock);
-	return r < 0 ? r : r > 0 || sweep->req->hdr.ocount > 0;
+	return r < 0 ? r : ret->end > 0;
+}
+
+static int sweep_group(struct pme_crew *crew, struct sweep *sweep,
+		       const struct pme_xfs_chunk *group)
+{
+	uint32_t count = group->count > 0 ? (uint32_t)pme_min(group->count, STAT_RECORDS) : 1;
+	uint64_t ino = group->start;
+	int r = 0;
+
+	do {
+		r = read_batch(sweep, &ino, count);
+		for (uint32_t i = 0; r == 0 && i < sweep->req->hdr.ocount; i++) {
+			if (sweep->req->bulkstat[i].bs_ino >= group->end)
+				return 0;
+			r = take_inode(sweep, &sweep->req->bulkstat[i]);
+			if (r == 0)
+				r = pme_crew_step(crew, 1);
+		}
+	} while (r == 0 && ino != 0 && ino < group->end);
+	return r;
 }
 
 static int hand_in(struct pme_crew *crew, struct shared *shared, const struct pme_xfs_swept *swept)
@@ -253,20 +337,12 @@ static int sweep_on(struct pme_crew *crew, void *arg)
 		.map = calloc(MAP_RECORDS + 1, sizeof(*sweep.map)),
 		.swept = &swept,
 	};
-	int r;
+	struct pme_xfs_chunk group;
+	struct part *part = NULL;
+	int r = sweep.req && sweep.map ? 0 : -ENOMEM;
 
-	if (!sweep.req || !sweep.map)
-		return -ENOMEM;
-	while ((r = take_batch(crew, shared, &sweep)) > 0) {
-		r = 0;
-		for (uint32_t i = 0; r == 0 && i < sweep.req->hdr.ocount; i++) {
-			r = take_inode(&sweep, &sweep.req->bulkstat[i]);
-			if (r == 0)
-				r = pme_crew_step(crew, 1);
-		}
-		if (r < 0)
-			return r;
-	}
+	while (r == 0 && (r = take_group(crew, shared, &part, &group)) > 0)
+		r = sweep_group(crew, &sweep, &group);
 	return r < 0 ? r : hand_in(crew, shared, &swept);
 }
 
@@ -282,16 +358,37 @@ static int by_file(const void *a, const void *b)
 	return p->fmr_offset < q->fmr_offset ? -1 : p->fmr_offset > q->fmr_offset;
 }
 
+/* Parts of whole allocation groups, and as many of them as each other. */
+static int make_parts(struct shared *shared)
+{
+	const struct pme_xfs_geo *geo = shared->scope->geo;
+	uint64_t count = geo->ag_count;
+	size_t n = pme_min(count, PARTS_MAX);
+
+	shared->parts = calloc(n + 1, sizeof(*shared->parts));
+	if (!shared->parts)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		shared->parts[i].next = (i * count / n) << geo->agino_bits;
+		shared->parts[i].end = ((i + 1) * count / n) << geo->agino_bits;
+	}
+	shared->n_parts = n;
+	return 0;
+}
+
 int pme_xfs_sweep(const struct pme_xfs_scope *scope, struct pme_xfs_swept *ret)
 {
 	struct shared shared = {.scope = scope, .swept = ret};
 	struct pme_crew crew = {.work = sweep_on, .arg = &shared, .progress = scope->progress};
 	size_t before = ret->records.count;
-	int r;
+	int r = make_parts(&shared);
 
+	if (r < 0)
+		return r;
 	pme_progress_phase(scope->progress, PME_PHASE_OWNERS, PME_UNIT_INODES,
 			   pme_os_inodes_used(scope->fd));
 	r = pme_crew_run(&crew);
+	free(shared.parts);
 	if (ret->records.count > before) /* whichever thread found which */
 		qsort(&ret->records.items[before], ret->records.count - before,
 		      sizeof(*ret->records.items), by_file);

@@ -17,6 +17,7 @@
 /* What is looked for, and where. */
 struct pme_xfs_scope {
 	int fd;				     /* any file of the filesystem */
+	const struct pme_xfs_geo *geo;
 	const struct pme_range_list *ranges; /* bytes of one device; normalized */
 	bool is_realtime;		     /* of the realtime device: only data forks lie there */
 	struct pme_progress *progress;	     /* borrowed, or NULL */

@@ -38,6 +38,7 @@ static size_t n_inodes;
 static _Atomic size_t n_stats, n_maps; /* by several threads */
 static uint64_t inode_of_fd[1024];
 static int batch_error; /* BULKSTAT as a whole */
+static struct pme_xfs_geo geo;
 
 int __wrap_pme_os_ioctl(int fd, unsigned long request, void *arg);
 int __wrap_pme_os_open_handle(int mount, struct file_handle *handle, int flags);
@@ -77,7 +78,7 @@ static int play_stat(struct xfs_bulkstat_req *req)
 			.bs_gen = 7,
 			.bs_mode = (uint16_t)inode->mode,
 			.bs_xflags = inode->xflags,
-			.bs_extents = inode->at >= 0,
+			.bs_extents = inode->at < 0 ? 0 : (uint32_t)pme_max(inode->extents, 1),
 			.bs_aextents = inode->has_attr,
 		};
 	}
@@ -95,6 +96,8 @@ static int play_numbers(struct xfs_inumbers_req *req)
 	req->inumbers[0] = (struct xfs_inumbers){.xi_startino = chunk};
 	for (uint64_t i = 0; i < 64 && chunk + i < FIRST_INO + n_inodes; i++)
 		req->inumbers[0].xi_allocmask |= 1ULL << i;
+	req->inumbers[0].xi_alloccount =
+		(uint8_t)__builtin_popcountll(req->inumbers[0].xi_allocmask);
 	req->hdr.ocount = 1;
 	req->hdr.ino = chunk + 64;
 	return 0;
@@ -151,6 +154,7 @@ static void play(size_t count)
 	n_inodes = count;
 	n_stats = n_maps = 0;
 	batch_error = 0;
+	geo = (struct pme_xfs_geo){.ag_count = 1, .agino_bits = 32};
 	for (size_t i = 0; i < count; i++)
 		inodes[i] = (struct inode)RT_FILE((int64_t)i);
 }
@@ -160,6 +164,7 @@ static int sweep_of(bool is_realtime, struct pme_range bad, struct pme_xfs_swept
 	const struct pme_range_list list = {.items = &bad, .count = 1};
 	const struct pme_xfs_scope scope = {
 		.fd = -1,
+		.geo = &geo,
 		.ranges = &list,
 		.is_realtime = is_realtime,
 	};
@@ -195,6 +200,36 @@ static void all_files_are_asked(void **state)
 	assert_int_equal(swept.unread, 0);
 	for (size_t i = 0; i < INODES; i++)
 		check_record(&swept.records, i, FIRST_INO + i, i * 4096, 4096, 0);
+}
+
+/* In allocation groups that one thread or another takes: each file once. */
+static void files_of_all_groups_are_asked(void **state)
+{
+	static const unsigned int bits[] = {6, 7, 8, 9, 10};
+
+	for (size_t k = 0; k < PME_ARRAY_SIZE(bits); k++) {
+		_cleanup_(pme_xfs_swept_done) struct pme_xfs_swept swept;
+
+		play(INODES);
+		geo.agino_bits = bits[k];
+		geo.ag_count = ((FIRST_INO + INODES) >> bits[k]) + 1;
+		assert_int_equal(sweep(everything, &swept), 0);
+		assert_int_equal(swept.records.count, INODES);
+		assert_int_equal(n_maps, INODES);
+		for (size_t i = 0; i < INODES; i++)
+			check_record(&swept.records, i, FIRST_INO + i, i * 4096, 4096, 0);
+	}
+}
+
+static void more_groups_than_parts(void **state)
+{
+	_cleanup_(pme_xfs_swept_done) struct pme_xfs_swept swept;
+
+	play(INODES);
+	geo.agino_bits = 6;
+	geo.ag_count = 1000;
+	assert_int_equal(sweep(everything, &swept), 0);
+	assert_int_equal(swept.records.count, INODES);
 }
 
 static void only_realtime_files_are_asked(void **state)
@@ -419,6 +454,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_files_are_asked),
+		cmocka_unit_test(files_of_all_groups_are_asked),
+		cmocka_unit_test(more_groups_than_parts),
 		cmocka_unit_test(only_realtime_files_are_asked),
 		cmocka_unit_test(forks_of_the_data_device),
 		cmocka_unit_test(no_inodes),
