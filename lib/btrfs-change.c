@@ -110,3 +110,59 @@ int pme_btrfs_state_reduce(struct pme_btrfs_state *state, const struct pme_btrfs
 	*ret_bytes = pme_range_list_bytes(&dropped);
 	return r;
 }
+
+/* The pieces of @range in a list that has those of all ranges in their order: [*ret_first, end). */
+static size_t find_pieces(const struct pme_btrfs_state *state, struct pme_range range,
+			  size_t *ret_first)
+{
+	size_t low = 0, high = state->n_pieces;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (state->pieces[mid].range.start < range.start)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	*ret_first = low;
+	while (low < state->n_pieces && state->pieces[low].range.start < pme_range_end(range))
+		low++;
+	return low;
+}
+
+/*
+ * Data of files, as it was told before: numbers of inodes and subvolumes are not used again while
+ * it is mounted, so that such a file is the one that had the bytes then, whatever became of them.
+ * Of what has other copies, these were looked at since, and must still belong to it.
+ */
+static bool is_settled(const struct pme_btrfs_chunks *chunks, const struct pme_btrfs_piece *piece)
+{
+	const struct pme_btrfs_chunk *chunk = pme_btrfs_chunks_find(chunks, piece->logical);
+
+	return piece->what == PME_BTRFS_DATA && chunk && chunk->mirrors <= 1 &&
+	       chunk->parities == 0;
+}
+
+int pme_btrfs_state_keep(const struct pme_btrfs_state *earlier, struct pme_range range,
+			 const struct pme_btrfs_chunks *chunks, struct pme_btrfs_state *ret)
+{
+	size_t first, end = earlier ? find_pieces(earlier, range, &first) : 0;
+
+	if (!earlier || first == end)
+		return 0;
+	for (size_t i = first; i < end; i++)
+		if (!is_settled(chunks, &earlier->pieces[i]))
+			return 0;
+	for (size_t i = first; i < end; i++) {
+		const struct pme_btrfs_piece *old = &earlier->pieces[i];
+		struct pme_btrfs_piece *piece =
+			pme_btrfs_state_add(ret, old, old->range, PME_BTRFS_DATA);
+
+		if (!piece)
+			return -ENOMEM;
+		piece->chunk =
+			(size_t)(pme_btrfs_chunks_find(chunks, old->logical) - chunks->items);
+	}
+	return 1;
+}

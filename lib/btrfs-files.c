@@ -31,6 +31,7 @@ struct shows {
 	bool is_cache;
 	uint64_t cache_inode;
 	const char *why; /* a reference that is not understood: static, or NULL */
+	const struct show *first; /* that was read already, or NULL */
 };
 
 /* May there be a file behind @root? */
@@ -77,6 +78,11 @@ static int add_show(struct shows *shows, const struct pme_btrfs_place *place,
 	return 0;
 }
 
+static bool same_place(const struct pme_btrfs_place *a, const struct pme_btrfs_place *b)
+{
+	return a->root == b->root && a->inode == b->inode && a->offset == b->offset;
+}
+
 /* Read the file extents of one file, at @places (sorted by offset). */
 static int read_file(struct shows *shows, const struct pme_btrfs_place *places, size_t count)
 {
@@ -86,6 +92,8 @@ static int read_file(struct shows *shows, const struct pme_btrfs_place *places, 
 	size_t i = 0;
 	int r = 0;
 
+	if (count == 1 && shows->first && same_place(&shows->first->place, places))
+		return add_show(shows, places, &shows->first->extent);
 	search.next.offset = places[0].offset;
 	search.last.offset = places[count - 1].offset;
 	/* asked for no more, the kernel does not look through the rest of the tree block */
@@ -288,13 +296,27 @@ static int add_pieces(const struct shows *shows, const struct pme_range_list *se
 	return r;
 }
 
+/* Pieces of the files at @places, which @shows->found has. */
+static int add_places(struct shows *shows, const struct pme_btrfs_places *places,
+		      const struct pme_btrfs_piece *like, struct pme_btrfs_state *state)
+{
+	_cleanup_(pme_range_list_done) struct pme_range_list segments = {0};
+	struct pme_range wanted = {like->logical, like->range.length}, common;
+	int r = take_files(shows, places);
+
+	if (r == 0 && pme_range_intersect(shows->found->range, wanted, &common))
+		r = find_segments(shows, common, &segments);
+	if (r == 0)
+		r = add_pieces(shows, &segments, like, state);
+	free(shows->items);
+	return r;
+}
+
 int pme_btrfs_files_add(const struct pme_btrfs_view *view, const struct pme_btrfs_found *found,
 			const struct pme_btrfs_piece *like, struct pme_btrfs_state *state)
 {
 	struct shows shows = {.view = view, .found = found};
-	_cleanup_(pme_range_list_done) struct pme_range_list segments = {0};
 	struct pme_btrfs_places places = {0};
-	struct pme_range wanted = {like->logical, like->range.length}, common;
 	int r = pme_btrfs_extents_places(view, found->range.start, &places);
 
 	if (r == -EOVERFLOW) {
@@ -305,12 +327,50 @@ int pme_btrfs_files_add(const struct pme_btrfs_view *view, const struct pme_btrf
 		r = 0;
 	}
 	if (r == 0)
-		r = take_files(&shows, &places);
-	if (r == 0 && pme_range_intersect(found->range, wanted, &common))
-		r = find_segments(&shows, common, &segments);
-	if (r == 0)
-		r = add_pieces(&shows, &segments, like, state);
+		r = add_places(&shows, &places, like, state);
 	free(places.items);
-	free(shows.items);
 	return r;
+}
+
+/* The file extent at show->place: 1, 0 there is none, or it lies nowhere, -errno. */
+static int read_show(const struct pme_btrfs_view *view, struct show *show)
+{
+	_cleanup_(pme_btrfs_search_done) struct pme_btrfs_search search = pme_btrfs_search_of(
+		view->fd, show->place.root, show->place.inode, BTRFS_EXTENT_DATA_KEY);
+	struct pme_btrfs_item item;
+	int r;
+
+	search.next.offset = search.last.offset = show->place.offset;
+	search.batch = 1;
+	r = pme_btrfs_search_next(&search, &item);
+	if (r > 0)
+		r = pme_btrfs_file_extent_parse(item.data, item.len, &show->extent) < 0 ? 0 : 1;
+	return r <= 0 ? r : show->extent.type != PME_BTRFS_INLINE && show->extent.disk_start > 0;
+}
+
+int pme_btrfs_files_add_directly(const struct pme_btrfs_view *view,
+				 const struct pme_btrfs_piece *like, struct pme_btrfs_state *state)
+{
+	struct pme_range wanted = {like->logical, like->range.length};
+	struct pme_btrfs_places places = {0};
+	struct pme_btrfs_found found = {0};
+	struct show first = {0};
+	struct shows shows = {.view = view, .found = &found, .first = &first};
+	int r = pme_btrfs_extents_places(view, like->logical, &places);
+
+	if (r == 0 && places.count > 0 && is_subvolume(places.items[0].root)) {
+		first.place = places.items[0];
+		r = read_show(view, &first);
+	}
+	if (r > 0) {
+		found.range = (struct pme_range){first.extent.disk_start, first.extent.disk_length};
+		r = wanted.start >= found.range.start &&
+		    pme_range_end(wanted) <= pme_range_end(found.range);
+	}
+	if (r > 0) {
+		r = add_places(&shows, &places, like, state);
+		r = r < 0 ? r : 1;
+	}
+	free(places.items);
+	return r == -ENOMEM || r > 0 ? r : 0;
 }

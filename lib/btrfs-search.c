@@ -3,7 +3,8 @@
  * Tree searches; see btrfs-search.h.
  *
  * The surprise: the two keys of a request bound the whole key, they do not filter: types between
- * those asked for come along.
+ * those asked for come along.  That nothing follows is not told; but the kernel stops before its
+ * end only where the next item does not fit, or enough were found.
  */
 #include "btrfs-search.h"
 
@@ -12,7 +13,8 @@
 
 #include "os.h"
 
-#define BUFFER_SIZE (72U << 10) /* holds the largest item, one of a 64 KiB node */
+#define ITEM_MAX (64U << 10)	/* of the largest node */
+#define BUFFER_SIZE (72U << 10) /* holds the largest item, and many of the usual ones */
 
 int pme_btrfs_item_next(const void *buf, size_t size, size_t *pos, struct pme_btrfs_item *ret)
 {
@@ -77,10 +79,19 @@ static int ask(struct pme_btrfs_search *search)
 	r = pme_os_ioctl(search->fd, BTRFS_IOC_TREE_SEARCH_V2, args);
 	if (r < 0)
 		return r;
-	search->left = args->key.nr_items;
+	search->left = search->found = args->key.nr_items;
 	search->pos = 0;
 	search->ended |= search->left == 0;
 	return 0;
+}
+
+/* Behind the last item that was found: would the kernel have told the next one? */
+static bool was_last(const struct pme_btrfs_search *search)
+{
+	size_t room = BUFFER_SIZE - search->pos;
+
+	return search->left == 0 && (search->batch == 0 || search->found < search->batch) &&
+	       room >= sizeof(struct btrfs_ioctl_search_header) + ITEM_MAX;
 }
 
 int pme_btrfs_search_next(struct pme_btrfs_search *search, struct pme_btrfs_item *ret)
@@ -96,7 +107,8 @@ int pme_btrfs_search_next(struct pme_btrfs_search *search, struct pme_btrfs_item
 		return r < 0 ? r : -EPROTO;
 	search->left--;
 	search->next = ret->key;
-	if (!step(&search->next) || pme_btrfs_key_compare(&search->next, &search->last) > 0)
+	if (!step(&search->next) || pme_btrfs_key_compare(&search->next, &search->last) > 0 ||
+	    was_last(search))
 		search->ended = true;
 	return 1;
 }

@@ -36,7 +36,7 @@ struct pme_btrfs_search {
 	uint32_t batch;			 /* items asked for at once; 0: as many as fit */
 	struct btrfs_ioctl_search_args_v2 *args;
 	size_t pos;
-	uint32_t left;
+	uint32_t left, found; /* of what is in the buffer */
 	bool ended;
 };
 

@@ -185,10 +185,15 @@ static int add_extents(struct taking *taking, const struct pme_btrfs_piece *like
 /* The same, when the trees that tell of these bytes can be read. */
 static int add_known(struct taking *taking, const struct pme_btrfs_piece *like)
 {
+	bool is_data = taking->chunks->items[like->chunk].type & PME_BTRFS_GROUP_DATA;
 	size_t first = taking->state->n_pieces;
 	struct pme_btrfs_piece *piece;
-	int r = add_extents(taking, like);
+	int r = is_data ? pme_btrfs_files_add_directly(taking->view, like, taking->state) : 0;
 
+	if (r != 0)
+		return r < 0 ? r : 0;
+	taking->state->n_pieces = first;
+	r = add_extents(taking, like);
 	if (!pme_btrfs_is_damage(r))
 		return r;
 	taking->state->n_pieces = first;
@@ -343,70 +348,12 @@ struct asking {
 	struct pme_btrfs_state *each;	       /* pieces of every range */
 };
 
-/* The pieces of @range in a list that has those of all ranges in their order: [*ret_first, end). */
-static size_t find_pieces(const struct pme_btrfs_state *state, struct pme_range range,
-			  size_t *ret_first)
-{
-	size_t low = 0, high = state->n_pieces;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (state->pieces[mid].range.start < range.start)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	*ret_first = low;
-	while (low < state->n_pieces && state->pieces[low].range.start < pme_range_end(range))
-		low++;
-	return low;
-}
-
-/*
- * Data of files, as it was told before: numbers of inodes and subvolumes are not used again while
- * it is mounted, so that such a file is the one that had the bytes then, whatever became of them.
- * Of what has other copies, these were looked at since, and must still belong to it.
- */
-static bool is_settled(const struct pme_btrfs_chunks *chunks, const struct pme_btrfs_piece *piece)
-{
-	const struct pme_btrfs_chunk *chunk = pme_btrfs_chunks_find(chunks, piece->logical);
-
-	return piece->what == PME_BTRFS_DATA && chunk && chunk->mirrors <= 1 &&
-	       chunk->parities == 0;
-}
-
-/* 1 all that is in @range is settled, and @ret has it; 0 it has to be asked; -ENOMEM. */
-static int keep_settled(const struct asking *asking, struct pme_range range,
-			struct pme_btrfs_state *ret)
-{
-	const struct pme_btrfs_chunks *chunks = asking->all.chunks;
-	const struct pme_btrfs_state *earlier = asking->earlier;
-	size_t first, end = earlier ? find_pieces(earlier, range, &first) : 0;
-
-	if (!earlier || first == end)
-		return 0;
-	for (size_t i = first; i < end; i++)
-		if (!is_settled(chunks, &earlier->pieces[i]))
-			return 0;
-	for (size_t i = first; i < end; i++) {
-		const struct pme_btrfs_piece *old = &earlier->pieces[i];
-		struct pme_btrfs_piece *piece =
-			pme_btrfs_state_add(ret, old, old->range, PME_BTRFS_DATA);
-
-		if (!piece)
-			return -ENOMEM;
-		piece->chunk =
-			(size_t)(pme_btrfs_chunks_find(chunks, old->logical) - chunks->items);
-	}
-	return 1;
-}
-
 static int ask_range(void *arg, size_t i)
 {
 	const struct asking *asking = arg;
 	struct taking one = asking->all;
-	int r = keep_settled(asking, asking->ranges->items[i], &asking->each[i]);
+	int r = pme_btrfs_state_keep(asking->earlier, asking->ranges->items[i], asking->all.chunks,
+				     &asking->each[i]);
 
 	if (r != 0)
 		return r < 0 ? r : 0;

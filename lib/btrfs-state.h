@@ -72,6 +72,13 @@ bool pme_btrfs_state_equal(const struct pme_btrfs_state *a, const struct pme_btr
 int pme_btrfs_state_reduce(struct pme_btrfs_state *state, const struct pme_btrfs_state *later,
 			   uint64_t *ret_bytes);
 
+/*
+ * The pieces of @range, one of those asked about, that are not to be asked for again: 1 @ret has
+ * them, with their place in @chunks; 0 they have to be asked for; -ENOMEM.  @earlier may be NULL.
+ */
+int pme_btrfs_state_keep(const struct pme_btrfs_state *earlier, struct pme_range range,
+			 const struct pme_btrfs_chunks *chunks, struct pme_btrfs_state *ret);
+
 /* Errors that say: a tree is damaged here. */
 bool pme_btrfs_is_damage(int error);
 
@@ -89,5 +96,11 @@ struct pme_btrfs_piece *pme_btrfs_state_add(struct pme_btrfs_state *state,
  */
 int pme_btrfs_files_add(const struct pme_btrfs_view *view, const struct pme_btrfs_found *found,
 			const struct pme_btrfs_piece *like, struct pme_btrfs_state *state);
+/*
+ * The same without the extent tree, for bytes that lie in one extent of files of subvolumes, as
+ * most do: 1, 0 nothing was added and that tree has to be asked, -ENOMEM.
+ */
+int pme_btrfs_files_add_directly(const struct pme_btrfs_view *view,
+				 const struct pme_btrfs_piece *like, struct pme_btrfs_state *state);
 
 #endif

@@ -5,8 +5,8 @@
  * json-c has a writer, which builds the text in memory and, when there is none left, goes on with
  * a part of it missing.  This one needs no memory, so that a document is printed whole or not.
  *
- * What surprises: an array that is printed already is a boolean with the text as its user data, as
- * json_object_userdata_to_json_string() of json-c knows it.  Nothing else makes such booleans.
+ * What surprises: values that are printed already are one boolean with the text as its user data,
+ * as json_object_userdata_to_json_string() of json-c knows it.  Nothing else makes such booleans.
  */
 #include "doc.h"
 
@@ -210,70 +210,46 @@ static void write_value(struct json_object *value, int depth, struct writer *w)
 	}
 }
 
-static struct writer resume(const struct pme_json_printed *array)
+void pme_json_printed_append(struct pme_json_printed *values, struct json_object *value)
 {
-	return (struct writer){
-		.text = array->text,
-		.used = array->used,
-		.size = array->size,
-		.failed = array->failed,
+	struct writer w = {
+		.text = values->text,
+		.used = values->used,
+		.size = values->size,
+		.failed = values->failed,
 	};
-}
 
-static void pause_at(const struct writer *w, struct pme_json_printed *array)
-{
-	array->text = w->text;
-	array->used = w->used;
-	array->size = w->size;
-	array->failed = w->failed;
-}
-
-void pme_json_printed_append(struct pme_json_printed *array, struct json_object *value)
-{
-	struct writer w = resume(array);
-
-	put_char(&w, w.used == 0 ? '[' : ',');
-	write_line_start(array->depth + 1, &w);
-	write_value(value, array->depth + 1, &w);
+	if (w.used > 0) {
+		put_char(&w, ',');
+		write_line_start(values->depth, &w);
+	}
+	write_value(value, values->depth, &w);
 	json_object_put(value);
-	pause_at(&w, array);
+	values->text = w.text;
+	values->used = w.used;
+	values->size = w.size;
+	values->failed = w.failed;
 }
 
-void pme_json_printed_join(struct pme_json_printed *array, struct pme_json_printed *more)
+void pme_json_printed_end(struct pme_json_printed *values, struct json_object *array)
 {
-	struct writer w = resume(array);
+	struct writer w = {values->text, values->used, values->size, NULL, values->failed};
+	struct json_object *element = NULL;
 
-	if (more->used > 0) {
-		put_char(&w, w.used == 0 ? '[' : ',');
-		put(&w, more->text + 1, more->used - 1);
-	}
-	w.failed |= more->failed;
-	pause_at(&w, array);
-	free(more->text);
-	*more = (struct pme_json_printed){.depth = more->depth};
-}
-
-struct json_object *pme_json_printed_close(struct pme_json_printed *array)
-{
-	struct writer w = resume(array);
-	struct json_object *ret = NULL;
-
-	if (w.used == 0)
-		put_char(&w, '[');
-	else
-		write_line_start(array->depth, &w);
-	put(&w, "]", 2); /* with its NUL */
+	*values = (struct pme_json_printed){.depth = values->depth};
+	if (w.used == 0 && !w.failed)
+		return;
+	put_char(&w, '\0');
 	if (!w.failed)
-		ret = json_object_new_boolean(true);
-	*array = (struct pme_json_printed){0};
-	if (ret) {
-		json_object_set_serializer(ret, json_object_userdata_to_json_string, w.text,
-					   json_object_free_userdata);
-		return ret;
+		element = json_object_new_boolean(true);
+	if (!element) {
+		free(w.text);
+		pme_json_lose();
+		return;
 	}
-	free(w.text);
-	pme_json_lose();
-	return NULL;
+	json_object_set_serializer(element, json_object_userdata_to_json_string, w.text,
+				   json_object_free_userdata);
+	pme_json_append(array, element);
 }
 
 int pme_json_write(struct json_object *value, FILE *out)

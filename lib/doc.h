@@ -77,9 +77,9 @@ size_t pme_json_count(struct json_object *array);
 struct json_object *pme_json_at(struct json_object *array, size_t i);
 
 /*
- * An array that is only going to be printed: what is appended becomes text at once, so that of a
- * long one only the text is held.  Begun with its depth in the document (1: a member of the top
- * level) and zeros.  To readers the value that pme_json_printed_close() makes of it is true.
+ * Values of an array that is only going to be printed: what is appended becomes text at once, so
+ * that of a long one only the text is held, and several threads can make parts of it.  Begun with
+ * the depth of the values in the document (2: in a member of the top level) and zeros.
  */
 struct pme_json_printed {
 	int depth;
@@ -87,10 +87,9 @@ struct pme_json_printed {
 	size_t used, size; /* bytes */
 	bool failed;	   /* no memory */
 };
-void pme_json_printed_append(struct pme_json_printed *array, struct json_object *value);
-/* Append what is in @more, which is empty afterwards. */
-void pme_json_printed_join(struct pme_json_printed *array, struct pme_json_printed *more);
-struct json_object *pme_json_printed_close(struct pme_json_printed *array);
+void pme_json_printed_append(struct pme_json_printed *values, struct json_object *value);
+/* Append them to @array, as one element, and be empty again. */
+void pme_json_printed_end(struct pme_json_printed *values, struct json_object *array);
 
 /* Write @value, indented, with a newline behind it.  Needs no memory: 0, or -errno of @out. */
 int pme_json_write(struct json_object *value, FILE *out);

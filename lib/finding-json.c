@@ -313,7 +313,7 @@ static int print_part(void *arg, size_t i)
 	const struct pme_findings *findings = printing->findings;
 	struct shown_fs shown = {0};
 
-	printing->parts[i].depth = 1;
+	printing->parts[i].depth = 2;
 	for (size_t k = i * findings->count / PARTS; k < (i + 1) * findings->count / PARTS; k++)
 		pme_json_printed_append(&printing->parts[i],
 					finding_json(printing->topo, &findings->items[k], &shown));
@@ -325,13 +325,13 @@ struct json_object *pme_findings_printed(const struct pme_topo *topo,
 					 const struct pme_findings *findings)
 {
 	struct printing printing = {.topo = topo, .findings = findings};
-	struct pme_json_printed all = {.depth = 1};
+	struct json_object *array = pme_json_array_of(PARTS);
 
 	if (pme_crew_each(PARTS, print_part, &printing, NULL) < 0)
 		pme_json_lose();
 	for (size_t i = 0; i < PARTS; i++)
-		pme_json_printed_join(&all, &printing.parts[i]);
-	return pme_json_printed_close(&all);
+		pme_json_printed_end(&printing.parts[i], array);
+	return array;
 }
 
 static bool names_a_file(const struct pme_claim *claim)

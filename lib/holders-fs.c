@@ -369,8 +369,10 @@ static int look_at_process(struct search *search, const char *pid)
 	int r = pme_process_is_bare(search->topo->os, pid);
 
 	search->n_processes++;
+	if (r == -EACCES || r == -EPERM)
+		search->n_denied++;
 	if (r != 0)
-		return r < 0 ? r : 0;
+		return r == -ENOMEM ? r : 0;
 	r = look_at_all_fds(&process, &threads, &n_threads);
 	if (r == 0)
 		r = look_at_all_maps(&process, threads, n_threads);

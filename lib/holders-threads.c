@@ -71,11 +71,14 @@ int pme_process_is_bare(const struct pme_os *os, const char *pid)
 	_cleanup_free_ char *exe = pme_printf("proc/%s/exe", pid), *target = NULL;
 	_cleanup_free_ char *task = pme_printf("proc/%s/task", pid);
 	nlink_t links;
+	int r;
 
 	if (!exe || !task)
 		return -ENOMEM;
-	return pme_os_readlink(os, exe, &target) == -ENOENT && stat_task(os, task, &links) == 0 &&
-	       links == LINKS_OF_ONE;
+	r = pme_os_readlink(os, exe, &target);
+	if (r == -EACCES || r == -EPERM)
+		return r;
+	return r == -ENOENT && stat_task(os, task, &links) == 0 && links == LINKS_OF_ONE;
 }
 
 int pme_threads_apart(const struct pme_os *os, const char *pid, char ***ret, size_t *ret_count)

@@ -21,7 +21,8 @@ int pme_threads_apart(const struct pme_os *os, const char *pid, char ***ret, siz
 /*
  * Has the process @pid no memory of its own, and no thread besides the first?  Then it has no files
  * either: it belongs to the kernel, or has ended.  Most processes of a large machine are the
- * kernel's.  1, 0 (also when that cannot be asked), -ENOMEM.
+ * kernel's.  1, 0 (also when that cannot be asked), -ENOMEM; -EACCES or -EPERM: we may not look
+ * into it at all, since whoever may not know its program may not know its files.
  */
 int pme_process_is_bare(const struct pme_os *os, const char *pid);
 

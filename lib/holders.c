@@ -298,7 +298,7 @@ static int look_at_process(void *arg, size_t i)
 	struct pme_process *process = &search->processes[i];
 	struct look look = {.search = search, .process = process, .where = process->pid};
 	int bare = pme_process_is_bare(search->os, process->pid);
-	int r = bare < 0 ? bare : 0;
+	int r = bare < 0 ? pme_process_note_error(process, bare) : 0;
 
 	if (bare == 0)
 		r = look_at_fds(&look);

@@ -229,15 +229,15 @@ static void what_is_written_is_read_back(void **state)
 	}
 }
 
-/* Put together from parts as several threads make them, or not: the text is the same. */
+/* In parts, as several threads make them, or not: the text is the same. */
 static void what_is_printed_at_once_is_the_same(void **state)
 {
 	struct rnd rnd = rnd_start();
 
 	for (size_t count = 0; count < 70; count++) {
 		struct json_object *plain = pme_json_object(), *printed = pme_json_object();
-		struct json_object *array = pme_json_array();
-		struct pme_json_printed all = {.depth = 1}, part = {.depth = 1};
+		struct json_object *array = pme_json_array(), *parts = pme_json_array();
+		struct pme_json_printed part = {.depth = 2};
 		_cleanup_free_ char *expected = NULL, *got = NULL;
 
 		for (size_t i = 0; i < count; i++) {
@@ -245,12 +245,12 @@ static void what_is_printed_at_once_is_the_same(void **state)
 
 			pme_json_append(array, json_object_get(value));
 			pme_json_printed_append(&part, value);
-			if (rnd_below(&rnd, 3) == 0)
-				pme_json_printed_join(&all, &part);
+			for (uint64_t n = rnd_below(&rnd, 3); n > 0; n--) /* also empty ones */
+				pme_json_printed_end(&part, parts);
 		}
-		pme_json_printed_join(&all, &part);
+		pme_json_printed_end(&part, parts);
 		pme_json_set(plain, "values", array);
-		pme_json_set(printed, "values", pme_json_printed_close(&all));
+		pme_json_set(printed, "values", parts);
 		expected = as_text(plain);
 		got = as_text(printed);
 		assert_string_equal(got, expected);
