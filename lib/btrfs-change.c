@@ -12,7 +12,6 @@ static bool same_block(const struct pme_btrfs_found *a, const struct pme_btrfs_f
 	       a->n_trees == b->n_trees && memcmp(a->trees, b->trees, sizeof(a->trees)) == 0;
 }
 
-/* Chunks are told apart by the logical bytes: those are never used twice. */
 static bool same_piece(const struct pme_btrfs_piece *a, const struct pme_btrfs_piece *b)
 {
 	return a->range.start == b->range.start && a->range.length == b->range.length &&
@@ -43,11 +42,26 @@ bool pme_btrfs_state_equal(const struct pme_btrfs_state *a, const struct pme_btr
 	return true;
 }
 
-static bool has_piece(const struct pme_btrfs_state *state, const struct pme_btrfs_piece *piece)
+/* Is the file of @piece, which is in both states, the same in both?  Links aside. */
+static bool has_same_file(const struct pme_btrfs_state *a, const struct pme_btrfs_state *b,
+			  const struct pme_btrfs_piece *piece)
 {
-	for (size_t i = 0; i < state->n_pieces; i++)
-		if (same_piece(piece, &state->pieces[i]))
-			return true;
+	size_t i = pme_btrfs_state_file(a, piece->root, piece->inode);
+	size_t j = pme_btrfs_state_file(b, piece->root, piece->inode);
+
+	if (piece->what != PME_BTRFS_DATA)
+		return true;
+	return i < a->n_files && j < b->n_files && !a->files[i].damaged == !b->files[j].damaged &&
+	       a->files[i].item.generation == b->files[j].item.generation;
+}
+
+/* Has @b this piece of @a? */
+static bool has_piece(const struct pme_btrfs_state *a, const struct pme_btrfs_state *b,
+		      const struct pme_btrfs_piece *piece)
+{
+	for (size_t i = 0; i < b->n_pieces; i++)
+		if (same_piece(piece, &b->pieces[i]))
+			return has_same_file(a, b, piece);
 	return false;
 }
 
@@ -58,7 +72,7 @@ static int add_changes(const struct pme_btrfs_state *a, const struct pme_btrfs_s
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < a->n_pieces; i++)
-		if (!has_piece(b, &a->pieces[i]))
+		if (!has_piece(a, b, &a->pieces[i]))
 			r = pme_range_list_add(ret, a->pieces[i].range.start,
 					       a->pieces[i].range.length);
 	return r;
@@ -131,17 +145,39 @@ static size_t find_pieces(const struct pme_btrfs_state *state, struct pme_range 
 	return low;
 }
 
+/* The chunk of @piece, one of @state, among @chunks, when it still lies at the same place. */
+static const struct pme_btrfs_chunk *find_chunk(const struct pme_btrfs_state *state,
+						const struct pme_btrfs_piece *piece,
+						const struct pme_btrfs_chunks *chunks)
+{
+	const struct pme_btrfs_chunk *now = pme_btrfs_chunks_find(chunks, piece->logical);
+	const struct pme_btrfs_chunk *old = &state->chunks.items[piece->chunk];
+	uint32_t i = piece->stripe;
+
+	if (!now || now->start != old->start || now->type != old->type ||
+	    now->n_stripes != old->n_stripes || now->stripes[i].devid != old->stripes[i].devid ||
+	    now->stripes[i].start != old->stripes[i].start)
+		return NULL;
+	return now;
+}
+
 /*
  * Data of files, as it was told before: numbers of inodes and subvolumes are not used again while
  * it is mounted, so that such a file is the one that had the bytes then, whatever became of them.
  * Of what has other copies, these were looked at since, and must still belong to it.
  */
-static bool is_settled(const struct pme_btrfs_chunks *chunks, const struct pme_btrfs_piece *piece)
+static bool is_settled(const struct pme_btrfs_state *state, const struct pme_btrfs_piece *piece,
+		       const struct pme_btrfs_chunks *chunks)
 {
-	const struct pme_btrfs_chunk *chunk = pme_btrfs_chunks_find(chunks, piece->logical);
+	const struct pme_btrfs_chunk *chunk;
+	size_t i;
 
-	return piece->what == PME_BTRFS_DATA && chunk && chunk->mirrors <= 1 &&
-	       chunk->parities == 0;
+	if (piece->what != PME_BTRFS_DATA)
+		return false;
+	chunk = find_chunk(state, piece, chunks);
+	i = pme_btrfs_state_file(state, piece->root, piece->inode);
+	return chunk && chunk->mirrors <= 1 && chunk->parities == 0 && i < state->n_files &&
+	       !state->files[i].damaged;
 }
 
 int pme_btrfs_state_keep(const struct pme_btrfs_state *earlier, struct pme_range range,
@@ -152,7 +188,7 @@ int pme_btrfs_state_keep(const struct pme_btrfs_state *earlier, struct pme_range
 	if (!earlier || first == end)
 		return 0;
 	for (size_t i = first; i < end; i++)
-		if (!is_settled(chunks, &earlier->pieces[i]))
+		if (!is_settled(earlier, &earlier->pieces[i], chunks))
 			return 0;
 	for (size_t i = first; i < end; i++) {
 		const struct pme_btrfs_piece *old = &earlier->pieces[i];

@@ -36,7 +36,7 @@ struct pme_btrfs_places {
 };
 
 /*
- * File extents that refer to the data extent at logical byte @start, whatever part of it.  0;
+ * File extents that refer to the data extent around logical byte @start, whatever part of it.  0;
  * -EOVERFLOW when they are more than the kernel tells, -ENOENT when there is no such extent.
  */
 int pme_btrfs_extents_places(const struct pme_btrfs_view *view, uint64_t start,

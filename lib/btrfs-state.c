@@ -308,6 +308,8 @@ static int read_inode(void *arg, size_t i)
 	struct pme_btrfs_file *file = &reading->files[i];
 	int r = pme_btrfs_view_inode(reading->view, file->root, file->inode, &file->item);
 
+	if (r == -ENOENT) /* its subvolume is deleted meanwhile: the next look will tell */
+		r = 0;
 	file->damaged = r == 0;
 	return r < 0 ? r : 0;
 }

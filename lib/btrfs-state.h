@@ -45,7 +45,7 @@ struct pme_btrfs_piece {
 struct pme_btrfs_file {
 	uint64_t root, inode;
 	struct pme_btrfs_inode item;
-	bool damaged; /* its item cannot be read */
+	bool damaged; /* its item cannot be read, or is gone */
 };
 
 struct pme_btrfs_state {

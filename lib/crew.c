@@ -39,7 +39,8 @@ static uint64_t read_clock(clockid_t clock)
 
 static unsigned count_processors(const struct pme_crew *crew)
 {
-	return (unsigned)pme_min((uint64_t)CPU_COUNT(&crew->processors), PROCESSORS_MAX);
+	return (unsigned)pme_min(pme_max((uint64_t)CPU_COUNT(&crew->processors), 1),
+				 PROCESSORS_MAX);
 }
 
 static void fail(struct pme_crew *crew, int error)
@@ -77,28 +78,43 @@ static void begin_elsewhere(const struct pme_crew *crew, pthread_attr_t *attr)
 		pthread_attr_setaffinity_np(attr, sizeof(others), &others);
 }
 
-/* Signals are for the first thread. */
-static void hire(struct pme_crew *crew, unsigned count)
+/* How many of @count threads could be made. */
+static unsigned make_threads(struct pme_crew *crew, unsigned count, bool elsewhere)
 {
 	pthread_attr_t attr;
-	sigset_t all, old;
+	unsigned made = 0;
 
 	if (pthread_attr_init(&attr) != 0)
-		return;
+		return 0;
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	begin_elsewhere(crew, &attr);
-	mallopt(M_ARENA_MAX, ARENAS_MAX);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	for (; count > 0 && crew->n_threads < PME_CREW_MAX; count--) {
+	if (elsewhere)
+		begin_elsewhere(crew, &attr);
+	for (; made < count && crew->n_threads < PME_CREW_MAX; made++) {
 		pthread_t *thread = &crew->others[crew->n_threads - 1];
 
 		if (pthread_create(thread, &attr, run_other, crew) != 0)
 			break;
 		crew->n_threads++;
 	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
+	return made;
+}
+
+/*
+ * Signals are for the first thread.  Who may not choose a processor (a filter of system calls, or
+ * one that is gone by now) gets the threads where they happen to begin.
+ */
+static void hire(struct pme_crew *crew, unsigned count)
+{
+	sigset_t all, old;
+	unsigned made;
+
+	mallopt(M_ARENA_MAX, ARENAS_MAX);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	made = make_threads(crew, count, true);
+	make_threads(crew, count - made, false);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
 static uint64_t count_sleeps(void)
@@ -127,7 +143,7 @@ static void look_around(struct pme_crew *crew)
 	cpu = read_clock(CLOCK_PROCESS_CPUTIME_ID);
 	sleeps = count_sleeps();
 	if (crew->cpu == 0)
-		hire(crew, pme_max(count_processors(crew), 1U) - 1);
+		hire(crew, count_processors(crew) - 1);
 	else if (waits_for_disk(crew, time, cpu - crew->cpu, sleeps - crew->sleeps))
 		hire(crew, crew->n_threads);
 	crew->looked = now;

@@ -3,8 +3,9 @@
  * btrfs: bad bytes -> chunks -> extents -> files of all subvolumes -> names.
  *
  * It is live, as XFS is: its state is taken before and after the search for names, and what is not
- * the same is asked again, three times at most; then it is unknown.  What surprises: fresh extents
- * are in no tree until a transaction commits, so one is made to commit before each look.
+ * the same is asked again, three times at most; then it is unknown.  Data of files is asked for
+ * once (pme_btrfs_state_keep()).  What surprises: fresh extents are in no tree until a transaction
+ * commits, so one is made to commit before each look.
  */
 #include <linux/btrfs_tree.h>
 #include <string.h>

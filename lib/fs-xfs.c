@@ -3,8 +3,9 @@
  * XFS: bad bytes -> owners -> names, through the kernel's reverse map.
  *
  * The filesystem is live: its state is taken before and after the search for names, and what is not
- * the same is asked again, three times at most; then it is unknown.  No file is named that may not
- * hold the bad bytes any more.
+ * the same is asked again, three times at most; then it is unknown.  No file is named that did not
+ * hold the bad bytes during the scan; one that is as old as that may have given them up since
+ * (xfs-state.h).
  */
 #include <fcntl.h>
 #include <inttypes.h>

@@ -18,6 +18,7 @@
 #include <daxctl/libdaxctl.h>
 #include <limits.h>
 #include <ndctl/libndctl.h>
+#include <pthread.h>
 #include <string.h>
 #include <syslog.h>
 #include <uuid/uuid.h>
@@ -401,13 +402,24 @@ static struct ndctl_bus *bus_of(const struct pme_topo *topo, const struct pme_re
 	return NULL;
 }
 
-/* The platform's answer, or NULL.  Asked only where DIMMs are interleaved: libndctl needs one. */
+/*
+ * The platform's answer, or NULL.  Asked only where DIMMs are interleaved: libndctl needs one.
+ * Findings are printed by several threads, and libndctl has one buffer for each region.
+ */
 static const char *ask_platform(const struct pme_topo *topo, const struct pme_region *region,
 				uint64_t address)
 {
-	struct ndctl_bus *bus = region->n_dimms > 1 ? bus_of(topo, region) : NULL;
-	struct ndctl_dimm *dimm = bus ? ndctl_bus_get_dimm_by_physical_address(bus, address) : NULL;
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	struct ndctl_dimm *dimm = NULL;
+	struct ndctl_bus *bus;
 
+	if (region->n_dimms <= 1)
+		return NULL;
+	pthread_mutex_lock(&lock);
+	bus = bus_of(topo, region);
+	if (bus)
+		dimm = ndctl_bus_get_dimm_by_physical_address(bus, address);
+	pthread_mutex_unlock(&lock);
 	return dimm ? ndctl_dimm_get_devname(dimm) : NULL;
 }
 

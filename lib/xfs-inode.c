@@ -321,10 +321,13 @@ int pme_xfs_chunks_read(int fd, uint64_t from, struct pme_xfs_chunk *ret, uint32
 	for (uint32_t i = 0; i < req->hdr.ocount; i++) {
 		const struct xfs_inumbers *raw = &req->inumbers[i];
 
-		if (raw->xi_startino < from || raw->xi_startino > UINT64_MAX - CHUNK_INODES)
+		uint64_t start = pme_max(raw->xi_startino, from);
+
+		if (raw->xi_startino > UINT64_MAX - CHUNK_INODES ||
+		    raw->xi_startino + CHUNK_INODES <= from)
 			return -EPROTO;
 		from = raw->xi_startino + CHUNK_INODES;
-		ret[i] = (struct pme_xfs_chunk){raw->xi_startino, from, raw->xi_alloccount};
+		ret[i] = (struct pme_xfs_chunk){start, from, raw->xi_alloccount};
 	}
 	return (int)req->hdr.ocount;
 }

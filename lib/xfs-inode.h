@@ -84,7 +84,9 @@ struct pme_xfs_chunk {
 	uint32_t count;
 };
 
-/* Up to @room chunks from inode @from on, in their order: how many (0: there are no more), -errno.
+/*
+ * Up to @room chunks from inode @from on, in their order: how many (0: there are no more), -errno.
+ * Of a chunk around @from the part behind it.
  */
 int pme_xfs_chunks_read(int fd, uint64_t from, struct pme_xfs_chunk *ret, uint32_t room);
 

@@ -194,22 +194,25 @@ static int take_inode(struct sweep *sweep, const struct xfs_bulkstat *raw)
 	return 0;
 }
 
-/* BULKSTAT failed from @ino on: go on behind the inode that it could not read. */
-static int skip_inode(struct sweep *sweep, uint64_t ino, int error, uint64_t *ret_next)
+/*
+ * BULKSTAT failed from @ino on: go on behind the inode that it could not read.  One from @end on is
+ * somebody else's.
+ */
+static int skip_inode(struct sweep *sweep, uint64_t ino, uint64_t end, int error,
+		      uint64_t *ret_next)
 {
 	uint64_t found = 0;
 	int r = pme_xfs_inode_next(sweep->scope->fd, ino, &found);
 
 	if (r <= 0)
 		return r < 0 ? r : error;
-	sweep->swept->unread++;
+	sweep->swept->unread += found < end;
 	*ret_next = found + 1;
 	return 0;
 }
 
-/* Inodes from @ino on, @count at most, to sweep->req: where to go on, or 0 at the end; 0, -errno.
- */
-static int read_batch(struct sweep *sweep, uint64_t *ino, uint32_t count)
+/* Inodes [@ino, @end), @count at most, to sweep->req; *@ino: where to go on, 0 at the end. */
+static int read_batch(struct sweep *sweep, uint64_t *ino, uint64_t end, uint32_t count)
 {
 	struct xfs_bulkstat_req *req = sweep->req;
 	uint64_t from = *ino;
@@ -221,7 +224,7 @@ static int read_batch(struct sweep *sweep, uint64_t *ino, uint32_t count)
 	r = pme_os_ioctl(sweep->scope->fd, XFS_IOC_BULKSTAT, req);
 	if (pme_xfs_is_damage(r)) {
 		req->hdr.ocount = 0;
-		return skip_inode(sweep, from, r, ino);
+		return skip_inode(sweep, from, end, r, ino);
 	}
 	if (r < 0)
 		return r;
@@ -298,12 +301,14 @@ static int take_group(struct pme_crew *crew, struct shared *shared, struct part 
 static int sweep_group(struct pme_crew *crew, struct sweep *sweep,
 		       const struct pme_xfs_chunk *group)
 {
-	uint32_t count = group->count > 0 ? (uint32_t)pme_min(group->count, STAT_RECORDS) : 1;
+	uint32_t left = group->count; /* the others are free, or newer than the scan */
 	uint64_t ino = group->start;
 	int r = 0;
 
 	do {
-		r = read_batch(sweep, &ino, count);
+		r = read_batch(sweep, &ino, group->end,
+			       (uint32_t)pme_min(pme_max(left, 1), STAT_RECORDS));
+		left -= (uint32_t)pme_min(left, sweep->req->hdr.ocount);
 		for (uint32_t i = 0; r == 0 && i < sweep->req->hdr.ocount; i++) {
 			if (sweep->req->bulkstat[i].bs_ino >= group->end)
 				return 0;
@@ -311,7 +316,7 @@ static int sweep_group(struct pme_crew *crew, struct sweep *sweep,
 			if (r == 0)
 				r = pme_crew_step(crew, 1);
 		}
-	} while (r == 0 && ino != 0 && ino < group->end);
+	} while (r == 0 && left > 0 && ino != 0 && ino < group->end);
 	return r;
 }
 

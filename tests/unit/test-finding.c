@@ -304,6 +304,20 @@ static char *as_text(struct json_object *object)
 	return text;
 }
 
+/* The same document when it is only printed. */
+static void check_printed(const struct pme_topo *topo, const struct pme_findings *findings,
+			  struct json_object *all)
+{
+	struct json_object *whole = pme_json_object(), *printed = pme_json_object();
+	_cleanup_free_ char *expected = NULL, *got = NULL;
+
+	pme_json_set(whole, "findings", json_object_get(all));
+	pme_json_set(printed, "findings", pme_findings_printed(topo, findings));
+	expected = as_text(whole);
+	got = as_text(printed);
+	assert_string_equal(got, expected);
+}
+
 static void json_is_the_golden_file(void **state)
 {
 	struct snapshot *snap = *state;
@@ -345,6 +359,7 @@ static void json_is_the_golden_file(void **state)
 	all = pme_findings_json(snap->topo, &findings);
 	got = as_text(json_object_get(pme_json_at(all, 0)));
 	assert_string_equal(got, expected);
+	check_printed(snap->topo, &findings, all);
 	json_object_put(all);
 	pme_findings_done(&findings);
 }
