@@ -16,22 +16,14 @@
 #define BUFFER_SIZE 16384
 #define DIGITS_MAX 20 /* of 64 bits */
 
-/* Text goes to a stream, or stays where it is: then there is no stream, and the room grows. */
-struct writer {
-	char *text;
-	size_t used, size;
-	FILE *out;
-	bool failed;
-};
-
-static void flush(struct writer *w)
+static void flush(struct pme_json_writer *w)
 {
 	w->failed |= fwrite(w->text, 1, w->used, w->out) != w->used;
 	w->used = 0;
 }
 
 /* Room for a byte at least; false: there is none. */
-static bool make_room(struct writer *w)
+static bool make_room(struct pme_json_writer *w)
 {
 	size_t size = pme_max(2 * w->size, BUFFER_SIZE);
 	char *text;
@@ -51,7 +43,7 @@ static bool make_room(struct writer *w)
 	return text;
 }
 
-static void put(struct writer *w, const char *text, size_t len)
+static void put(struct pme_json_writer *w, const char *text, size_t len)
 {
 	while (len > 0 && make_room(w)) {
 		size_t part = pme_min(len, w->size - w->used);
@@ -63,12 +55,12 @@ static void put(struct writer *w, const char *text, size_t len)
 	}
 }
 
-static void put_text(struct writer *w, const char *text)
+static void put_text(struct pme_json_writer *w, const char *text)
 {
 	put(w, text, strlen(text));
 }
 
-static void put_char(struct writer *w, char c)
+static void put_char(struct pme_json_writer *w, char c)
 {
 	if (make_room(w))
 		w->text[w->used++] = c;
@@ -85,7 +77,7 @@ static const char *escape(unsigned char c, char buf[8])
 	return buf;
 }
 
-static void write_string(struct json_object *value, struct writer *w)
+static void write_string(struct json_object *value, struct pme_json_writer *w)
 {
 	const char *text = json_object_get_string(value);
 	size_t len = (size_t)json_object_get_string_len(value), written = 0;
@@ -105,14 +97,14 @@ static void write_string(struct json_object *value, struct writer *w)
 	put_char(w, '"');
 }
 
-static void write_key(const char *key, struct writer *w)
+static void write_key(const char *key, struct pme_json_writer *w)
 {
 	put_char(w, '"');
 	put_text(w, key); /* our own words: nothing to escape */
 	put(w, "\": ", 3);
 }
 
-static void write_line_start(int depth, struct writer *w)
+static void write_line_start(int depth, struct pme_json_writer *w)
 {
 	static const char start[] = "\n                                ";
 	int most = (int)(sizeof(start) - 2) / INDENT;
@@ -122,9 +114,9 @@ static void write_line_start(int depth, struct writer *w)
 		put(w, start + 1, INDENT);
 }
 
-static void write_value(struct json_object *value, int depth, struct writer *w);
+static void write_value(struct json_object *value, int depth, struct pme_json_writer *w);
 
-static void write_object(struct json_object *value, int depth, struct writer *w)
+static void write_object(struct json_object *value, int depth, struct pme_json_writer *w)
 {
 	bool is_first = true;
 
@@ -143,7 +135,7 @@ static void write_object(struct json_object *value, int depth, struct writer *w)
 	put_char(w, '}');
 }
 
-static void write_array(struct json_object *value, int depth, struct writer *w)
+static void write_array(struct json_object *value, int depth, struct pme_json_writer *w)
 {
 	size_t count = pme_json_count(value);
 
@@ -160,7 +152,7 @@ static void write_array(struct json_object *value, int depth, struct writer *w)
 }
 
 /* json-c keeps numbers as signed or unsigned, and saturates: a negative one is 0 as unsigned. */
-static void write_int(struct json_object *value, struct writer *w)
+static void write_int(struct json_object *value, struct pme_json_writer *w)
 {
 	int64_t number = json_object_get_int64(value);
 	uint64_t rest = number < 0 ? -(uint64_t)number : json_object_get_uint64(value);
@@ -176,7 +168,7 @@ static void write_int(struct json_object *value, struct writer *w)
 	put(w, digits + i, DIGITS_MAX - i);
 }
 
-static void write_boolean(struct json_object *value, struct writer *w)
+static void write_boolean(struct json_object *value, struct pme_json_writer *w)
 {
 	const char *printed = json_object_get_userdata(value);
 
@@ -185,7 +177,7 @@ static void write_boolean(struct json_object *value, struct writer *w)
 	put_text(w, printed);
 }
 
-static void write_value(struct json_object *value, int depth, struct writer *w)
+static void write_value(struct json_object *value, int depth, struct pme_json_writer *w)
 {
 	switch (json_object_get_type(value)) {
 	case json_type_null:
@@ -212,31 +204,22 @@ static void write_value(struct json_object *value, int depth, struct writer *w)
 
 void pme_json_printed_append(struct pme_json_printed *values, struct json_object *value)
 {
-	struct writer w = {
-		.text = values->text,
-		.used = values->used,
-		.size = values->size,
-		.failed = values->failed,
-	};
+	struct pme_json_writer *w = &values->writer;
 
-	if (w.used > 0) {
-		put_char(&w, ',');
-		write_line_start(values->depth, &w);
+	if (w->used > 0) {
+		put_char(w, ',');
+		write_line_start(values->depth, w);
 	}
-	write_value(value, values->depth, &w);
+	write_value(value, values->depth, w);
 	json_object_put(value);
-	values->text = w.text;
-	values->used = w.used;
-	values->size = w.size;
-	values->failed = w.failed;
 }
 
 void pme_json_printed_end(struct pme_json_printed *values, struct json_object *array)
 {
-	struct writer w = {values->text, values->used, values->size, NULL, values->failed};
+	struct pme_json_writer w = values->writer;
 	struct json_object *element = NULL;
 
-	*values = (struct pme_json_printed){.depth = values->depth};
+	values->writer = (struct pme_json_writer){0};
 	if (w.used == 0 && !w.failed)
 		return;
 	put_char(&w, '\0');
@@ -255,7 +238,7 @@ void pme_json_printed_end(struct pme_json_printed *values, struct json_object *a
 int pme_json_write(struct json_object *value, FILE *out)
 {
 	char buffer[BUFFER_SIZE];
-	struct writer w = {.text = buffer, .size = sizeof(buffer), .out = out};
+	struct pme_json_writer w = {.text = buffer, .size = sizeof(buffer), .out = out};
 
 	write_value(value, 0, &w);
 	put_char(&w, '\n');

@@ -76,6 +76,14 @@ size_t pme_json_count(struct json_object *array);
 /* NULL when there is none. */
 struct json_object *pme_json_at(struct json_object *array, size_t i);
 
+/* Text that goes to a stream, or, without one, is kept: then the room for it grows. */
+struct pme_json_writer {
+	char *text;
+	size_t used, size; /* bytes */
+	FILE *out;
+	bool failed; /* the stream, or no memory */
+};
+
 /*
  * Values of an array that is only going to be printed: what is appended becomes text at once, so
  * that of a long one only the text is held, and several threads can make parts of it.  Begun with
@@ -83,9 +91,7 @@ struct json_object *pme_json_at(struct json_object *array, size_t i);
  */
 struct pme_json_printed {
 	int depth;
-	char *text;
-	size_t used, size; /* bytes */
-	bool failed;	   /* no memory */
+	struct pme_json_writer writer;
 };
 void pme_json_printed_append(struct pme_json_printed *values, struct json_object *value);
 /* Append them to @array, as one element, and be empty again. */

@@ -84,7 +84,8 @@ static int probe_each(blkid_probe probe, struct pme_probe *ret)
 	return failed && !ret->type && !ret->pttype ? -EIO : 0;
 }
 
-/* Only the superblocks of @type: their names are those of mount(8), but that ext4 mounts all three.
+/*
+ * Only the superblocks of @type: their names are those of mount(8), but that ext4 mounts all three.
  */
 static int ask_for(blkid_probe probe, const char *type)
 {

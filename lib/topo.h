@@ -246,8 +246,10 @@ int pme_topo_dimms_at(const struct pme_topo *topo, const struct pme_region *regi
  * pme_dev_suspended()).
  */
 int pme_dev_probe(const struct pme_topo *topo, const struct pme_dev *dev, struct pme_probe *ret);
-/* The same, faster, when the kernel has mounted it as @type: others are looked for only if it
- * fails. */
+/*
+ * The same, faster, when the kernel has mounted it as @type: others are looked for only if that
+ * fails.
+ */
 int pme_dev_probe_mounted(const struct pme_topo *topo, const struct pme_dev *dev, const char *type,
 			  struct pme_probe *ret);
 void pme_probe_done(struct pme_probe *probe);

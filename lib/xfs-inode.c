@@ -320,7 +320,6 @@ int pme_xfs_chunks_read(int fd, uint64_t from, struct pme_xfs_chunk *ret, uint32
 		return -EPROTO;
 	for (uint32_t i = 0; i < req->hdr.ocount; i++) {
 		const struct xfs_inumbers *raw = &req->inumbers[i];
-
 		uint64_t start = pme_max(raw->xi_startino, from);
 
 		if (raw->xi_startino > UINT64_MAX - CHUNK_INODES ||

@@ -119,17 +119,24 @@ static int wait_for_all(struct pme_crew *crew, void *arg)
 	return r;
 }
 
+/* Work that lasts until there are as many as can be. */
+static void run_with_all(int (*work)(struct pme_crew *crew, void *arg), _Atomic unsigned *arg)
+{
+	struct pme_progress progress = {0};
+	struct pme_crew crew = {.work = work, .arg = arg, .progress = &progress};
+
+	pme_progress_start(&progress, SECONDS_MAX * PME_SECOND);
+	assert_int_equal(pme_crew_run(&crew), 0);
+	assert_int_equal(crew.n_threads, PME_CREW_MAX);
+}
+
 static void test_more_for_a_slow_disk(void **state)
 {
 	_Atomic unsigned workers = 0;
-	struct pme_progress progress = {0};
-	struct pme_crew crew = {.work = wait_for_all, .arg = &workers, .progress = &progress};
 
 	(void)state;
-	pme_progress_start(&progress, SECONDS_MAX * PME_SECOND);
-	assert_int_equal(pme_crew_run(&crew), 0);
+	run_with_all(wait_for_all, &workers);
 	assert_int_equal(workers, PME_CREW_MAX);
-	assert_int_equal(crew.n_threads, PME_CREW_MAX);
 }
 
 /* How many processors each thread may use. */
@@ -152,13 +159,9 @@ static int note_processors(struct pme_crew *crew, void *arg)
 static void test_free_to_go_anywhere(void **state)
 {
 	_Atomic unsigned different = 0;
-	struct pme_progress progress = {0};
-	struct pme_crew crew = {.work = note_processors, .arg = &different, .progress = &progress};
 
 	(void)state;
-	pme_progress_start(&progress, SECONDS_MAX * PME_SECOND);
-	assert_int_equal(pme_crew_run(&crew), 0);
-	assert_int_equal(crew.n_threads, PME_CREW_MAX);
+	run_with_all(note_processors, &different);
 	assert_int_equal(different, 0);
 }
 
