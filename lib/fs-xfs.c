@@ -155,6 +155,27 @@ static bool has_going(const struct pass *pass, const struct pme_xfs_state *state
 	return false;
 }
 
+/*
+ * Of how many files does the kernel show more links at their names than were looked for?  Their
+ * names are not all.  -ENOMEM.
+ */
+static ssize_t doubt_links(const struct pme_xfs_state *state, struct pme_fs_result *result)
+{
+	ssize_t count = 0;
+
+	for (size_t i = 0; i < state->inodes.count; i++) {
+		const struct pme_xfs_inode *inode = &state->inodes.items[i];
+
+		if (!inode->few_bits || S_ISDIR(inode->mode) ||
+		    result->files[i]->nlink_shown <= UINT16_MAX)
+			continue;
+		if (pme_names_doubt(result->files[i], "its links were not all looked for") < 0)
+			return -ENOMEM;
+		count++;
+	}
+	return count;
+}
+
 /* What changed under the search: its bytes are unknown, its other names may not be all. */
 static int give_up_on(const struct pass *pass, struct pme_xfs_state *state,
 		      const struct pme_xfs_state *later, struct pme_fs_result *result)
@@ -189,6 +210,7 @@ static int attempt(struct pass *pass, bool is_last, struct pme_fs_result *ret)
 	_cleanup_(pme_xfs_state_done) struct pme_xfs_state before = {0};
 	_cleanup_(pme_xfs_state_done) struct pme_xfs_state after = {0};
 	bool may_again;
+	ssize_t undercounted;
 	int r = pme_xfs_state_take(&pass->view, pass->ranges, NULL, &before);
 
 	if (r == 0)
@@ -200,8 +222,12 @@ static int attempt(struct pass *pass, bool is_last, struct pme_fs_result *ret)
 	if (r < 0)
 		return r;
 	may_again = !is_last && !pme_progress_over(pass->view.progress);
+	undercounted = doubt_links(&before, ret);
+	if (undercounted < 0)
+		return (int)undercounted;
+	pass->view.all_links |= undercounted > 0;
 	read_internal(pass, &before);
-	if (may_again && has_going(pass, &before))
+	if (may_again && (undercounted > 0 || has_going(pass, &before)))
 		return 0;
 	if (!pme_xfs_state_equal(&before, &after)) {
 		if (may_again)

@@ -188,7 +188,7 @@ static bool is_parent_confirmed(int root, const char *path, const struct pme_fil
 	return parent && stat_path(root, parent, &st) == 0 && st.st_dev == file->devno;
 }
 
-static bool is_confirmed(int root, const char *path, const struct pme_file *file)
+static bool is_confirmed(int root, const char *path, struct pme_file *file)
 {
 	struct stat st;
 	int r;
@@ -198,7 +198,10 @@ static bool is_confirmed(int root, const char *path, const struct pme_file *file
 	r = stat_path(root, path, &st);
 	if (r < 0)
 		return file->mode == 0 && is_damage(r);
-	return st.st_ino == file->inode && st.st_dev == file->devno;
+	if (st.st_ino != file->inode || st.st_dev != file->devno)
+		return false;
+	file->nlink_shown = (uint32_t)st.st_nlink;
+	return true;
 }
 
 bool pme_names_has_path(const struct pme_file *file, const char *path)
@@ -233,7 +236,7 @@ static void open_dirs(const struct publish *publish)
 }
 
 static bool is_shown(const struct publish *publish, size_t i, const char *path,
-		     const struct pme_file *file)
+		     struct pme_file *file)
 {
 	const char *target = publish->fs->mounts[i]->target;
 	int dir = publish->dirs[i];

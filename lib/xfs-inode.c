@@ -166,31 +166,60 @@ int pme_xfs_inode_stat(int fd, struct pme_xfs_inode *inode)
 	inode->size = raw.bs_size;
 	inode->ctime = raw.bs_ctime;
 	inode->ctime_nsec = raw.bs_ctime_nsec;
-	inode->btime = raw.bs_btime;
+	inode->born = raw.bs_btime; /* 0 without CRC */
 	inode->is_realtime = raw.bs_xflags & FS_XFLAG_REALTIME;
 	return 0;
 }
 
 /*
  * The old call for one inode looks it up; BULKSTAT begins a walk.  It has 16 bits of the number of
- * links only, but whoever changes that changes ctime.
+ * links, and not the time of birth.
  */
+static int bulkstat_single(int fd, uint64_t ino, struct xfs_bstat *ret)
+{
+	__u64 number = ino;
+	__s32 count = 0;
+	struct xfs_fsop_bulkreq req = {
+		.lastip = &number,
+		.icount = 1,
+		.ubuffer = ret,
+		.ocount = &count,
+	};
+	int r = pme_os_ioctl(fd, XFS_IOC_FSBULKSTAT_SINGLE, &req);
+
+	return r < 0 ? r : ret->bs_ino == ino ? 0 : -ENOENT;
+}
+
+int pme_xfs_inode_stat_old(int fd, int64_t since, struct pme_xfs_inode *inode)
+{
+	struct xfs_bstat raw = {0};
+
+	if (bulkstat_single(fd, inode->ino, &raw) < 0 || raw.bs_nlink == 0 ||
+	    raw.bs_ctime.tv_sec >= since)
+		return pme_xfs_inode_stat(fd, inode);
+	*inode = (struct pme_xfs_inode){
+		.ino = inode->ino,
+		.gen = raw.bs_gen,
+		.nlink = raw.bs_nlink,
+		.mode = raw.bs_mode,
+		.size = (uint64_t)raw.bs_size,
+		.ctime = raw.bs_ctime.tv_sec,
+		.ctime_nsec = (uint32_t)raw.bs_ctime.tv_nsec,
+		.born = raw.bs_ctime.tv_sec,
+		.few_bits = true,
+		.is_realtime = raw.bs_xflags & FS_XFLAG_REALTIME,
+	};
+	return 0;
+}
+
+/* Whoever changes the number of links changes ctime, so that 16 bits of it are enough. */
 bool pme_xfs_inode_is_same(int fd, const struct pme_xfs_inode *inode)
 {
 	struct xfs_bstat raw = {0};
-	__u64 ino = inode->ino;
-	__s32 count = 0;
-	struct xfs_fsop_bulkreq req = {
-		.lastip = &ino,
-		.icount = 1,
-		.ubuffer = &raw,
-		.ocount = &count,
-	};
 
-	if (inode->internal || inode->error ||
-	    pme_os_ioctl(fd, XFS_IOC_FSBULKSTAT_SINGLE, &req) < 0)
+	if (inode->internal || inode->error || bulkstat_single(fd, inode->ino, &raw) < 0)
 		return false;
-	return raw.bs_ino == inode->ino && raw.bs_gen == inode->gen && raw.bs_mode == inode->mode &&
+	return raw.bs_gen == inode->gen && raw.bs_mode == inode->mode &&
 	       raw.bs_nlink == (uint16_t)inode->nlink && raw.bs_ctime.tv_sec == inode->ctime &&
 	       (uint32_t)raw.bs_ctime.tv_nsec == inode->ctime_nsec;
 }

@@ -263,7 +263,7 @@ static bool is_settled(const struct pme_xfs_state *state, const struct pme_xfs_p
 	i = pme_xfs_inodes_find(&state->inodes, piece->owner);
 	inode = &state->inodes.items[i];
 	return i < state->inodes.count && inode->ino == piece->owner && !inode->internal &&
-	       inode->error == 0 && inode->btime > 0 && inode->btime < state->began - 1;
+	       inode->error == 0 && inode->born > 0 && inode->born < state->began - 1;
 }
 
 /* Ranges whose pieces are settled get them from @earlier; the others are to be asked. */
@@ -317,6 +317,7 @@ static int take_pieces(const struct pme_xfs_view *view, const struct pme_range_l
 
 struct statting {
 	int fd;
+	int64_t since; /* what was not changed since then may be asked for with less */
 	const struct pme_xfs_inodes *earlier; /* or NULL */
 	struct pme_xfs_inodes *inodes;
 };
@@ -330,7 +331,7 @@ static int stat_inode(void *arg, size_t i)
 
 	if (!earlier || j == earlier->count || earlier->items[j].ino != inode->ino ||
 	    !pme_xfs_inode_is_same(statting->fd, &earlier->items[j]))
-		return pme_xfs_inode_stat(statting->fd, inode);
+		return pme_xfs_inode_stat_old(statting->fd, statting->since, inode);
 	*inode = earlier->items[j];
 	return 0;
 }
@@ -340,6 +341,7 @@ static int take_inodes(const struct pme_xfs_view *view, const struct pme_xfs_sta
 {
 	struct statting statting = {
 		.fd = view->fd,
+		.since = view->all_links ? INT64_MIN : state->began - 1,
 		.earlier = earlier ? &earlier->inodes : NULL,
 		.inodes = &state->inodes,
 	};

@@ -23,6 +23,7 @@ struct pme_xfs_view {
 	uint64_t size;		       /* bytes of it that the filesystem uses */
 	uint32_t unit;		       /* bytes: it is allocated in pieces of these */
 	bool knows_owners;	       /* has the reverse map, and the kernel lets us see it */
+	bool all_links;		       /* numbers of links are wanted whole, at what it costs */
 	bool is_root;		       /* @fd is the root of the filesystem, not a subdirectory */
 	struct pme_progress *progress; /* borrowed, or NULL */
 };
