@@ -237,6 +237,16 @@ static int rest_of(const struct pme_dev *region, const struct pme_namespace *ns,
 	return r < 0 ? r : pme_range_list_add(covered, part.start, part.length);
 }
 
+static int say_rest(const struct pme_region *region, struct pme_range range, struct pme_steps *ret)
+{
+	if (region->disabled)
+		return pme_steps_unknown(ret, range, namespace_kind,
+					 "%s is disabled: enable it to see what is on it",
+					 region->name);
+	return pme_steps_owner(ret, range, namespace_kind, PME_OWNER_UNUSED,
+			       "not in any namespace");
+}
+
 int pme_namespace_rest(const struct pme_topo *topo, const struct pme_dev *region,
 		       struct pme_range range, struct pme_steps *ret)
 {
@@ -254,8 +264,7 @@ int pme_namespace_rest(const struct pme_topo *topo, const struct pme_dev *region
 	pme_range_list_normalize(&covered);
 	r = pme_range_list_subtract(range, &covered, &rest);
 	for (size_t i = 0; r == 0 && i < rest.count; i++)
-		r = pme_steps_owner(ret, rest.items[i], namespace_kind, PME_OWNER_UNUSED,
-				    "not in any namespace");
+		r = say_rest(region->region, rest.items[i], ret);
 	return r;
 }
 

@@ -107,6 +107,7 @@ typedef void log_fn(struct ndctl_ctx *ctx, int priority, const char *file, int l
 	X(struct ndctl_region *, ndctl_region_get_first, (struct ndctl_bus *bus), (bus)) \
 	X(struct ndctl_region *, ndctl_region_get_next, (struct ndctl_region *last), (last)) \
 	X(unsigned long long, ndctl_region_get_resource, (struct ndctl_region *region), (region)) \
+	X(int, ndctl_region_is_enabled, (struct ndctl_region *region), (region)) \
 	X(unsigned long long, ndctl_region_get_size, (struct ndctl_region *region), (region)) \
 	X(void, ndctl_set_log_priority, (struct ndctl_ctx *ctx, int priority), (ctx, priority)) \
 	X(struct ndctl_ctx *, ndctl_unref, (struct ndctl_ctx *ctx), (ctx)) \

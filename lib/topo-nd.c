@@ -273,6 +273,7 @@ static int fill_region(struct ndctl_region *ndregion, struct pme_region *region)
 	region->provider = strdup(ndctl_bus_get_provider(bus));
 	region->resource = known(ndctl_region_get_resource(ndregion));
 	region->size = ndctl_region_get_size(ndregion);
+	region->disabled = !ndctl_region_is_enabled(ndregion);
 	if (!region->name || !region->bus || !region->provider)
 		return -ENOMEM;
 	return load_dimms(ndregion, region);

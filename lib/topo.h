@@ -25,7 +25,8 @@ struct pme_region {
 	char *provider;	   /* "ACPI.NFIT" */
 	uint64_t resource; /* physical address of its first byte, or PME_UNKNOWN (not root) */
 	uint64_t size;
-	char **dimms; /* names: "nmem0", interleaved over this region; may be empty */
+	bool disabled; /* no driver is bound: the kernel shows none of its namespaces */
+	char **dimms;  /* names: "nmem0", interleaved over this region; may be empty */
 	size_t n_dimms;
 };
 

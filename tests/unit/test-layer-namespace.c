@@ -352,6 +352,20 @@ static void foreign_and_empty_namespaces_do_not_count(void **state)
 			 -EINVAL);
 }
 
+/* The kernel has taken its namespaces away, so none may be called unused. */
+static void a_disabled_region_is_unknown(void **state)
+{
+	_cleanup_(pme_steps_done) struct pme_steps steps = {0};
+	struct pme_range all = {0, SECTORS(512)};
+	struct land l;
+
+	land_start(&l);
+	l.region.disabled = true;
+	assert_int_equal(pme_namespace_rest(&l.topo, &l.region_dev, all, &steps), 0);
+	check_end(&steps, PME_OWNER_UNKNOWN, all,
+		  "region0 is disabled: enable it to see what is on it");
+}
+
 static void explains_in_plain_numbers(void **state)
 {
 	_cleanup_free_ char *line = NULL;
@@ -373,6 +387,7 @@ int main(void)
 		cmocka_unit_test(troubles_are_said),
 		cmocka_unit_test(down_of_sector_mode_is_unknown),
 		cmocka_unit_test(foreign_and_empty_namespaces_do_not_count),
+		cmocka_unit_test(a_disabled_region_is_unknown),
 		cmocka_unit_test(explains_in_plain_numbers),
 	};
 
