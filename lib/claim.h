@@ -119,7 +119,9 @@ struct pme_file {
 	uint64_t inode;
 	uint32_t generation;
 	uint32_t nlink;
-	uint32_t nlink_shown; /* as lstat() of a path of it says; 0: of none */
+	/* As lstat() of a path of it says; 0: of none. */
+	uint32_t nlink_shown;
+	struct timespec ctime_shown;
 	uint32_t mode; /* as st_mode; 0 when it could not be read */
 	dev_t rdev;    /* of a device: st_rdev; @mode is S_IFBLK or S_IFCHR.  Else 0 */
 	uint64_t size; /* bytes; means something only with @mode */

@@ -22,6 +22,7 @@
 
 #define FIRST_LOOK (PME_SECOND / 10000) /* until then it costs less than a thread */
 #define LOOK_EVERY (PME_SECOND / 1000)
+#define MANY 256 /* pieces of work that will cost more than a thread: there is one at once */
 #define BUSY_PERCENT 60	 /* of the processors that could be used: less is waiting */
 #define PROCESSORS_MAX 8 /* more threads than this only for a slow disk */
 #define STACK_SIZE 262144
@@ -210,7 +211,7 @@ int pme_crew_run(struct pme_crew *crew)
 	crew->n_threads = 1;
 	if (sched_getaffinity(0, sizeof(crew->processors), &crew->processors) < 0)
 		CPU_ZERO(&crew->processors); /* more than fit in: as if there was one */
-	crew->looked = read_clock(CLOCK_MONOTONIC);
+	crew->looked = read_clock(CLOCK_MONOTONIC) - (crew->is_much ? FIRST_LOOK : 0);
 	r = crew->work(crew, crew->arg);
 	if (r < 0)
 		fail(crew, r);
@@ -275,7 +276,8 @@ int pme_crew_each(size_t count, int (*one)(void *arg, size_t i), void *arg,
 		.arg = arg,
 		.count = count,
 	};
-	struct pme_crew crew = {.work = do_each, .arg = &each, .progress = progress};
+	struct pme_crew crew = {
+		.work = do_each, .arg = &each, .progress = progress, .is_much = count >= MANY};
 
 	return pme_crew_run(&crew);
 }

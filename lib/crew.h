@@ -26,6 +26,7 @@ struct pme_crew {
 	void *arg;
 	struct pme_progress *progress; /* borrowed, or NULL */
 	pthread_mutex_t lock;	       /* for the work, too; never held for long */
+	bool is_much;		       /* it will last: no need to see */
 
 	/* Private: */
 	cpu_set_t processors; /* that this process may use */

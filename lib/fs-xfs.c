@@ -107,8 +107,16 @@ static int find_names(const struct pme_xfs_view *view, struct pme_file **files, 
 	return walk_names(view, &root, files, n_files, ret);
 }
 
+/* What names were confirmed by need not be asked again. */
+static void note_seen(struct pme_xfs_state *state, const struct pme_fs_result *result)
+{
+	for (size_t i = 0; i < state->inodes.count; i++)
+		pme_xfs_inode_seen(&state->inodes.items[i], result->files[i]->nlink_shown,
+				   &result->files[i]->ctime_shown);
+}
+
 /* Name all files but the internal ones, which have no names. */
-static int name_files(const struct pass *pass, const struct pme_xfs_state *state,
+static int name_files(const struct pass *pass, struct pme_xfs_state *state,
 		      const struct pme_fs_result *result)
 {
 	_cleanup_(pme_names_done) struct pme_names names = {0};
@@ -124,7 +132,10 @@ static int name_files(const struct pass *pass, const struct pme_xfs_state *state
 	if (n == 0)
 		return 0;
 	r = find_names(&pass->view, files, n, &names);
-	return r < 0 ? r : pme_names_publish(pass->topo, pass->fs, &names, files, n);
+	if (r == 0)
+		r = pme_names_publish(pass->topo, pass->fs, &names, files, n);
+	note_seen(state, result);
+	return r;
 }
 
 /* Numbers of the internal inodes.  Without a superblock they are called by their number. */

@@ -201,6 +201,7 @@ static bool is_confirmed(int root, const char *path, struct pme_file *file)
 	if (st.st_ino != file->inode || st.st_dev != file->devno)
 		return false;
 	file->nlink_shown = (uint32_t)st.st_nlink;
+	file->ctime_shown = st.st_ctim;
 	return true;
 }
 

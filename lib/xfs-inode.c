@@ -224,6 +224,12 @@ bool pme_xfs_inode_is_same(int fd, const struct pme_xfs_inode *inode)
 	       (uint32_t)raw.bs_ctime.tv_nsec == inode->ctime_nsec;
 }
 
+void pme_xfs_inode_seen(struct pme_xfs_inode *inode, uint32_t nlink, const struct timespec *ctime)
+{
+	inode->seen_later = inode->few_bits && inode->nlink == nlink &&
+			    inode->ctime == ctime->tv_sec && inode->ctime_nsec == ctime->tv_nsec;
+}
+
 int pme_xfs_inode_open(int fd, uint64_t ino, uint32_t gen, int flags)
 {
 	_cleanup_free_ struct file_handle *handle = NULL;

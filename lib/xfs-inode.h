@@ -8,6 +8,8 @@
 #ifndef PME_XFS_INODE_H
 #define PME_XFS_INODE_H
 
+#include <time.h>
+
 #include "range.h"
 
 /* The longest superblock that is read: one sector of at most 32 KiB. */
@@ -32,7 +34,8 @@ struct pme_xfs_inode {
 	int64_t ctime; /* seconds, and */
 	uint32_t ctime_nsec;
 	int64_t born;	  /* it had its number by then, seconds; 0: not known */
-	bool few_bits;	  /* nlink is the lower 16 bits of it */
+	bool few_bits;	  /* nlink is the lower 16 bits of it, and it was old then */
+	bool seen_later;  /* and it was the same later on */
 	bool internal;	  /* BULKSTAT does not know it: no name, no mode */
 	bool is_realtime; /* the data of a regular file lies on the realtime device */
 	int error; /* -errno: it is there but cannot be read (bad media): no mode, no links */
@@ -75,6 +78,12 @@ int pme_xfs_inode_stat_old(int fd, int64_t since, struct pme_xfs_inode *inode);
  * for its size)?  It costs a fifth of that.
  */
 bool pme_xfs_inode_is_same(int fd, const struct pme_xfs_inode *inode);
+
+/*
+ * A file with the number of @inode had @nlink links, and that ctime, when it was seen later on: it
+ * is the same one, unchanged, if these are the same, as ctime is older than the scan.
+ */
+void pme_xfs_inode_seen(struct pme_xfs_inode *inode, uint32_t nlink, const struct timespec *ctime);
 
 /* Open the inode @ino, @gen of the filesystem of @fd by its handle: a descriptor or -errno. */
 int pme_xfs_inode_open(int fd, uint64_t ino, uint32_t gen, int flags);

@@ -322,6 +322,11 @@ struct statting {
 	struct pme_xfs_inodes *inodes;
 };
 
+static bool is_same_now(int fd, const struct pme_xfs_inode *inode)
+{
+	return inode->seen_later || pme_xfs_inode_is_same(fd, inode);
+}
+
 static int stat_inode(void *arg, size_t i)
 {
 	const struct statting *statting = arg;
@@ -330,7 +335,7 @@ static int stat_inode(void *arg, size_t i)
 	size_t j = earlier ? pme_xfs_inodes_find(earlier, inode->ino) : 0;
 
 	if (!earlier || j == earlier->count || earlier->items[j].ino != inode->ino ||
-	    !pme_xfs_inode_is_same(statting->fd, &earlier->items[j]))
+	    !is_same_now(statting->fd, &earlier->items[j]))
 		return pme_xfs_inode_stat_old(statting->fd, statting->since, inode);
 	*inode = earlier->items[j];
 	return 0;
