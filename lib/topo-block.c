@@ -69,10 +69,18 @@ static int lists_any(const struct pme_os *dir, const char *what)
 	return count > 0;
 }
 
-/* A loop device without a file: whoever holds one keeps its file. */
-static bool is_unbound(const struct pme_os *dir, const char *name)
+/*
+ * A loop device without a file, as machines have them by the dozen: nothing else need be read.
+ * Whoever holds one keeps its file.
+ */
+static bool is_unbound(const struct pme_os *os, const char *name)
 {
-	return strncmp(name, "loop", 4) == 0 && pme_os_exists(dir, "loop/backing_file") == 0;
+	_cleanup_free_ char *path = NULL;
+
+	if (strncmp(name, "loop", 4) != 0 || name[4 + strspn(name + 4, "0123456789")])
+		return false; /* loop0p1 */
+	path = pme_printf(SYS_BLOCK "/%s/loop/backing_file", name);
+	return path && pme_os_exists(os, path) == 0;
 }
 
 static int is_stacked(const struct pme_os *dir)
@@ -152,12 +160,10 @@ struct basics {
 	uint64_t size, start;
 };
 
-static int read_basics(const struct pme_os *dir, const char *name, struct basics *ret)
+static int read_basics(const struct pme_os *dir, struct basics *ret)
 {
 	int r = read_bytes(dir, "size", &ret->size);
 
-	if (r == 0 && ret->size == 0 && is_unbound(dir, name))
-		return -ENXIO;
 	if (r == 0)
 		r = read_devno(dir, &ret->devno);
 	if (r == 0)
@@ -174,7 +180,7 @@ static int load_device(struct pme_topo *topo, const char *name, struct pme_log *
 	const struct pme_os dir = {.root = fd};
 	struct basics basics = {0};
 	struct pme_dev *dev;
-	int r = fd < 0 ? fd : read_basics(&dir, name, &basics);
+	int r = fd < 0 ? fd : read_basics(&dir, &basics);
 
 	if (r == -ENOMEM || is_gone(r))
 		return r == -ENOMEM ? r : 0;
@@ -324,7 +330,8 @@ int pme_topo_load_block(struct pme_topo *topo, struct pme_log *log)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count && r == 0; i++)
-		r = load_device(topo, names[i], log);
+		if (!is_unbound(topo->os, names[i]))
+			r = load_device(topo, names[i], log);
 	pme_os_free_names(names, count);
 	if (r == 0)
 		r = link_all(topo, log);
