@@ -7,6 +7,9 @@
  * look, and how often a thread went to sleep, it sees that they wait for the disk.  Threads that
  * did not sleep wait for processors that others use, which more of them would only make worse.
  *
+ * The next crew of this process most likely waits for the same disk: it gets half as many threads
+ * as the last one came to at once, and need not find out for itself, millisecond by millisecond.
+ *
  * Some kernels let a new thread begin on the processor of the one that made it, beside it, until
  * they notice that another one is idle: for milliseconds, which is as long as most work takes.  So
  * it begins on any other one, and may go where it likes from then on.
@@ -28,6 +31,8 @@
 #define STACK_SIZE 262144
 #define ARENAS_MAX 2 /* of malloc: each takes 64 MiB of addresses, which may be limited */
 #define PARTS 64     /* of numbers that follow each other; a power of two */
+
+static _Atomic unsigned worthwhile; /* threads of the last crew that waited for the disk, or 0 */
 
 static uint64_t read_clock(clockid_t clock)
 {
@@ -135,6 +140,12 @@ static bool waits_for_disk(const struct pme_crew *crew, uint64_t time, uint64_t 
 	       cpu * 100 < time * pme_min(processors, crew->n_threads) * BUSY_PERCENT;
 }
 
+/* With how many threads work that lasts begins. */
+static unsigned at_first(const struct pme_crew *crew)
+{
+	return (unsigned)pme_max(count_processors(crew), atomic_load(&worthwhile) / 2);
+}
+
 static void look_around(struct pme_crew *crew)
 {
 	uint64_t now = read_clock(CLOCK_MONOTONIC), time = now - crew->looked, cpu, sleeps;
@@ -144,7 +155,7 @@ static void look_around(struct pme_crew *crew)
 	cpu = read_clock(CLOCK_PROCESS_CPUTIME_ID);
 	sleeps = count_sleeps();
 	if (crew->cpu == 0)
-		hire(crew, count_processors(crew) - 1);
+		hire(crew, at_first(crew) - 1);
 	else if (waits_for_disk(crew, time, cpu - crew->cpu, sleeps - crew->sleeps))
 		hire(crew, crew->n_threads);
 	crew->looked = now;
@@ -215,6 +226,9 @@ int pme_crew_run(struct pme_crew *crew)
 	r = crew->work(crew, crew->arg);
 	if (r < 0)
 		fail(crew, r);
+	if (crew->n_threads > 1)
+		atomic_store(&worthwhile,
+			     crew->n_threads > count_processors(crew) ? crew->n_threads : 0);
 	for (unsigned i = 1; i < crew->n_threads; i++)
 		pthread_join(crew->others[i - 1], NULL);
 	pthread_cond_destroy(&crew->change);

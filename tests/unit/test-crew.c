@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include <time.h>
+#include <unistd.h>
 
 #include "crew.h"
 
@@ -139,6 +140,37 @@ static void test_more_for_a_slow_disk(void **state)
 	assert_int_equal(workers, PME_CREW_MAX);
 }
 
+/* The threads that there are as soon as there is more than one. */
+static int note_first(struct pme_crew *crew, void *arg)
+{
+	unsigned *count = arg;
+	int r = 0;
+
+	while (r == 0 && pthread_equal(pthread_self(), crew->first) && crew->n_threads == 1) {
+		r = pme_crew_step(crew, 0);
+		*count = crew->n_threads;
+	}
+	return r;
+}
+
+/* Who comes after one that waited for the disk; and who comes after that one. */
+static void test_next_one_for_a_slow_disk(void **state)
+{
+	unsigned processors = (unsigned)pme_min((uint64_t)sysconf(_SC_NPROCESSORS_ONLN), 8);
+	_Atomic unsigned workers = 0;
+	unsigned counts[3] = {0};
+
+	(void)state;
+	run_with_all(wait_for_all, &workers);
+	for (size_t i = 0; processors > 1 && i < PME_ARRAY_SIZE(counts); i++) {
+		struct pme_crew crew = {.work = note_first, .arg = &counts[i]};
+
+		assert_int_equal(pme_crew_run(&crew), 0);
+	}
+	assert_true(processors == 1 || counts[0] >= PME_CREW_MAX / 2);
+	assert_true(counts[1] < PME_CREW_MAX / 2 && counts[2] < PME_CREW_MAX / 2);
+}
+
 /* How many processors each thread may use. */
 static int note_processors(struct pme_crew *crew, void *arg)
 {
@@ -245,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_each),
 		cmocka_unit_test(test_each_error),
 		cmocka_unit_test(test_more_for_a_slow_disk),
+		cmocka_unit_test(test_next_one_for_a_slow_disk),
 		cmocka_unit_test(test_free_to_go_anywhere),
 		cmocka_unit_test(test_one_processor),
 		cmocka_unit_test(test_deadline),
