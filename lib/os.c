@@ -191,12 +191,6 @@ int pme_os_pread(int fd, void *buf, size_t size, uint64_t offset)
 	return 0;
 }
 
-/* Advice; who does not follow it has no pages, or will not part with them. */
-void pme_os_drop_cache(int fd)
-{
-	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-}
-
 /* It takes no directory descriptor: /proc has a path for ours. */
 int pme_os_inotify_add(const struct pme_os *os, int inotify, const char *path, uint32_t mask)
 {

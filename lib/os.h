@@ -101,6 +101,11 @@ int pme_os_unlink(int dir, const char *name);
 
 /* What is read of @fd next comes from the media: clean pages of it are not kept in memory. */
 void pme_os_drop_cache(int fd);
+/*
+ * Has the page cache any page of @length bytes of the file from @start on, be it clean or not?  1;
+ * 0: what the media has is the file (always so with DAX); -errno: the kernel does not say.
+ */
+int pme_os_is_cached(int fd, uint64_t start, uint64_t length);
 
 /* Sleep that many µs, whatever signals come. */
 void pme_os_sleep(uint64_t time);

@@ -399,6 +399,24 @@ static void watches_below_the_root(void **state)
 	assert_int_equal(event.mask, IN_MODIFY);
 }
 
+static void what_is_in_memory(void **state)
+{
+	const struct tree *tree = *state;
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	put_text(tree, "written", "1");
+	fd = pme_os_open(&tree->os, "written", O_RDWR);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 1 << 24), 0);
+	r = pme_os_is_cached(fd, 0, 4096);
+	if (r == -ENOSYS || r == -EPERM) /* before Linux 6.5, or forbidden */
+		skip();
+	assert_int_equal(r, 1);
+	assert_int_equal(pme_os_is_cached(fd, 1 << 23, 4096), 0);
+	assert_int_equal(pme_os_is_cached(-1, 0, 4096), -EBADF);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -419,6 +437,7 @@ int main(void)
 		WITH_TREE(list_is_sorted_and_whole),
 		WITH_TREE(list_errors),
 		WITH_TREE(getdents_fills_and_ends),
+		WITH_TREE(what_is_in_memory),
 		WITH_TREE(ioctl_gives_errors_as_numbers),
 		WITH_TREE(handles_and_mounts_refuse_what_they_must),
 	};
