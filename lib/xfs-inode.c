@@ -59,17 +59,6 @@ static bool is_sane(const struct xfs_fsop_geom *raw)
 	       raw->rtextsize <= UINT32_MAX / raw->blocksize;
 }
 
-/* The byte of a block whose number is AG number and block in the AG, as bit fields; 0 is none. */
-static uint64_t block_place(const struct xfs_fsop_geom *raw, uint64_t block)
-{
-	unsigned int bits = log2_up(raw->agblocks);
-	uint64_t ag = block >> bits, in_ag = block & ((1ULL << bits) - 1);
-
-	if (ag >= raw->agcount || in_ag >= raw->agblocks)
-		return 0;
-	return (ag * raw->agblocks + in_ag) * raw->blocksize;
-}
-
 int pme_xfs_geo_read(int fd, struct pme_xfs_geo *ret)
 {
 	struct xfs_fsop_geom raw = {0};
@@ -87,7 +76,6 @@ int pme_xfs_geo_read(int fd, struct pme_xfs_geo *ret)
 		.ag_count = raw.agcount,
 		.agino_bits = log2_up(raw.agblocks) + log2_up(raw.blocksize / raw.inodesize),
 		.size = raw.datablocks * raw.blocksize,
-		.log_start = block_place(&raw, raw.logstart),
 		.log_size = (uint64_t)raw.logblocks * raw.blocksize,
 		.rt_size = raw.rtblocks * raw.blocksize,
 		.rt_extent = raw.rtextsize * raw.blocksize,
@@ -95,7 +83,18 @@ int pme_xfs_geo_read(int fd, struct pme_xfs_geo *ret)
 		.has_parents = raw.flags & GEOM_PARENT,
 		.is_zoned = raw.flags & GEOM_ZONED,
 	};
+	ret->log_start = pme_xfs_geo_block(ret, raw.logstart);
 	return 0;
+}
+
+uint64_t pme_xfs_geo_block(const struct pme_xfs_geo *geo, uint64_t block)
+{
+	unsigned int bits = log2_up(geo->ag_blocks);
+	uint64_t ag = block >> bits, in_ag = block & ((1ULL << bits) - 1);
+
+	if (ag >= geo->ag_count || in_ag >= geo->ag_blocks)
+		return 0;
+	return (ag * geo->ag_blocks + in_ag) * geo->block_size;
 }
 
 uint32_t pme_xfs_geo_ag(const struct pme_xfs_geo *geo, uint64_t at)

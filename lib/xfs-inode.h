@@ -54,6 +54,9 @@ struct pme_xfs_internal {
 /* 0, -errno, -EPROTO when the sizes make no sense. */
 int pme_xfs_geo_read(int fd, struct pme_xfs_geo *ret);
 
+/* The byte of a block whose number is AG number and block in the AG, as bit fields; 0 is none. */
+uint64_t pme_xfs_geo_block(const struct pme_xfs_geo *geo, uint64_t block);
+
 /* AG of the byte @at of the data section. */
 uint32_t pme_xfs_geo_ag(const struct pme_xfs_geo *geo, uint64_t at);
 
