@@ -13,7 +13,6 @@
 #include <linux/fs.h>
 #include <string.h>
 
-#define ALIGN 4096ULL
 #define CHUNK (1U << 20) /* bytes read at once */
 
 static int open_dev(const struct pme_topo *topo, const struct pme_dev *dev, int flags)
@@ -77,10 +76,10 @@ static int read_aligned(int fd, uint64_t end, uint64_t align, unsigned char *bou
 static int read_piece(int fd, uint64_t end, unsigned char *bounce, unsigned char *buf, size_t size,
 		      uint64_t offset)
 {
-	int block = 0, r = read_aligned(fd, end, ALIGN, bounce, buf, size, offset);
+	int block = 0, r = read_aligned(fd, end, PME_MEDIA_ALIGN, bounce, buf, size, offset);
 
 	if (r != -EIO || pme_os_ioctl(fd, BLKSSZGET, &block) < 0 || block < (int)PME_SECTOR ||
-	    block >= (int)ALIGN)
+	    block >= (int)PME_MEDIA_ALIGN)
 		return r;
 	return read_aligned(fd, end, (uint64_t)block, bounce, buf, size, offset);
 }
@@ -96,7 +95,7 @@ int pme_media_read(int fd, void *buf, size_t size, uint64_t offset)
 		return r;
 	if (pme_add(offset, size, &behind) < 0 || behind > end)
 		return -ENODATA;
-	bounce = aligned_alloc(ALIGN, CHUNK + 2 * ALIGN);
+	bounce = aligned_alloc(PME_MEDIA_ALIGN, CHUNK + 2 * PME_MEDIA_ALIGN);
 	if (!bounce)
 		return -ENOMEM;
 	for (size_t done = 0, piece; r >= 0 && done < size; done += piece) {

@@ -8,6 +8,8 @@
 
 #include "topo.h"
 
+#define PME_MEDIA_ALIGN 4096ULL /* what is read begins and ends at multiples of this */
+
 /*
  * A descriptor on @dev, checked to be that device; or -errno, -EAGAIN when reads would wait for a
  * suspended device.  Close it before anything waits.

@@ -6,17 +6,18 @@
  * is open, or as large as the smallest pool), and only when no list has it as bad: a read of bad
  * memory is an error that the machine reports anew, so what is known to be bad is not touched, by
  * reading ahead neither.  A lease that somebody has on the file is not waited for.
- * Where it lies is asked with FIEMAP as of ext4, of XFS too: that flushes nothing.
+ * Where it lies is asked with FIEMAP as of ext4, of XFS too: that flushes nothing.  Of a file of
+ * XFS with very many extents, which the kernel would load first: scan-head.h.
  */
 #include "scan-uses.h"
 
 #include <fcntl.h>
 #include <string.h>
 
-#include "copies.h"
 #include "donor-reach.h"
 #include "ext4-inode.h"
 #include "extent.h"
+#include "scan-head.h"
 #include "use-pool.h"
 #include "use.h"
 
@@ -120,15 +121,24 @@ static bool is_head_worth(const struct pme_file *file)
 /* One extent of a file: 0; -EIO when a list has some of it, or may; -ENOMEM. */
 static int look_at_extent(void *arg, struct pme_range range, uint64_t device_start, bool unwritten)
 {
-	_cleanup_(pme_missing_done) struct pme_missing missing = {0};
 	struct looking *looking = arg;
 	int r;
 
 	if (unwritten) /* zeros, which nobody reads from there */
 		return 0;
-	r = pme_missing_of(&looking->scan->stack, looking->fs->fs.main,
-			   (struct pme_range){device_start, range.length}, &missing);
-	return r == 0 && (missing.bad.count > 0 || missing.doubt.count > 0) ? -EIO : r;
+	r = pme_scan_head_is_bad(looking->scan, &looking->fs->fs,
+				 (struct pme_range){device_start, range.length});
+	return r > 0 ? -EIO : r;
+}
+
+/* As read_head(), without the file's extents; -EAGAIN when that is not possible. */
+static int read_from_device(struct looking *looking, const struct pme_file *file, int fd,
+			    size_t size)
+{
+	const struct pme_scan_head head = {looking->scan, &looking->fs->fs, file, fd};
+	int r = pme_scan_head_read(&head, size, looking->head);
+
+	return r > 0 ? (int)size : r;
 }
 
 /* The first bytes of @file in looking->head: how many, 0 when they are not to be had; -ENOMEM. */
@@ -146,6 +156,9 @@ static int read_head(struct looking *looking, const struct pme_file *file)
 		return fd == -ENOMEM ? fd : 0;
 	if (pme_fd_is_realtime(fd))
 		return 0;
+	r = read_from_device(looking, file, fd, size);
+	if (r != -EAGAIN)
+		return r;
 	r = pme_ext4_inode_extents(fd, (struct pme_range){0, size}, look_at_extent, looking);
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
