@@ -49,6 +49,13 @@ static unsigned count_processors(const struct pme_crew *crew)
 				 PROCESSORS_MAX);
 }
 
+/* Those that this process may use; none if there are more than fit in. */
+static void get_processors(cpu_set_t *ret)
+{
+	if (sched_getaffinity(0, sizeof(*ret), ret) < 0)
+		CPU_ZERO(ret);
+}
+
 static void fail(struct pme_crew *crew, int error)
 {
 	int none = 0;
@@ -73,9 +80,9 @@ static void *run_other(void *arg)
 }
 
 /* Where a new thread begins: not beside this one. */
-static void begin_elsewhere(const struct pme_crew *crew, pthread_attr_t *attr)
+static void begin_elsewhere(const cpu_set_t *processors, pthread_attr_t *attr)
 {
-	cpu_set_t others = crew->processors;
+	cpu_set_t others = *processors;
 	int here = sched_getcpu();
 
 	if (here >= 0 && here < CPU_SETSIZE)
@@ -94,7 +101,7 @@ static unsigned make_threads(struct pme_crew *crew, unsigned count, bool elsewhe
 		return 0;
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	if (elsewhere)
-		begin_elsewhere(crew, &attr);
+		begin_elsewhere(&crew->processors, &attr);
 	for (; made < count && crew->n_threads < PME_CREW_MAX; made++) {
 		pthread_t *thread = &crew->others[crew->n_threads - 1];
 
@@ -220,8 +227,7 @@ int pme_crew_run(struct pme_crew *crew)
 	pthread_cond_init(&crew->change, NULL);
 	crew->first = pthread_self();
 	crew->n_threads = 1;
-	if (sched_getaffinity(0, sizeof(crew->processors), &crew->processors) < 0)
-		CPU_ZERO(&crew->processors); /* more than fit in: as if there was one */
+	get_processors(&crew->processors);
 	crew->looked = read_clock(CLOCK_MONOTONIC) - (crew->is_much ? FIRST_LOOK : 0);
 	r = crew->work(crew, crew->arg);
 	if (r < 0)
@@ -294,4 +300,56 @@ int pme_crew_each(size_t count, int (*one)(void *arg, size_t i), void *arg,
 		.work = do_each, .arg = &each, .progress = progress, .is_much = count >= MANY};
 
 	return pme_crew_run(&crew);
+}
+
+/* ---- aside ---- */
+
+static void *run_aside(void *arg)
+{
+	struct pme_aside *aside = arg;
+
+	if (CPU_COUNT(&aside->processors) > 1)
+		sched_setaffinity(0, sizeof(aside->processors), &aside->processors);
+	aside->work(aside->arg);
+	return NULL;
+}
+
+static bool make_aside(struct pme_aside *aside, bool elsewhere)
+{
+	pthread_attr_t attr;
+	int r;
+
+	if (pthread_attr_init(&attr) != 0)
+		return false;
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	if (elsewhere)
+		begin_elsewhere(&aside->processors, &attr);
+	r = pthread_create(&aside->thread, &attr, run_aside, aside);
+	pthread_attr_destroy(&attr);
+	return r == 0;
+}
+
+/* As hire().  With one processor it would only be in the way. */
+void pme_aside_begin(struct pme_aside *aside)
+{
+	sigset_t all, old;
+
+	aside->is_running = false;
+	get_processors(&aside->processors);
+	if (CPU_COUNT(&aside->processors) < 2)
+		return;
+	mallopt(M_ARENA_MAX, ARENAS_MAX);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	aside->is_running = make_aside(aside, true) || make_aside(aside, false);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+void pme_aside_end(struct pme_aside *aside)
+{
+	if (aside->is_running)
+		pthread_join(aside->thread, NULL);
+	else
+		aside->work(aside->arg);
+	aside->is_running = false;
 }

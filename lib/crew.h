@@ -64,4 +64,20 @@ bool pme_crew_is_idle(const struct pme_crew *crew);
 int pme_crew_each(size_t count, int (*one)(void *arg, size_t i), void *arg,
 		  struct pme_progress *progress);
 
+/* One piece of work, beside what the caller does meanwhile. */
+struct pme_aside {
+	void (*work)(void *arg);
+	void *arg;
+
+	/* Private: */
+	cpu_set_t processors;
+	pthread_t thread;
+	bool is_running;
+};
+
+/* @aside is set up but for what is private, and stays where it is until its end. */
+void pme_aside_begin(struct pme_aside *aside);
+/* Wait for the work; do it now, if there was no thread for it. */
+void pme_aside_end(struct pme_aside *aside);
+
 #endif

@@ -8,13 +8,12 @@
 
 #include "doc.h"
 #include "held.h"
+#include "scan-aside.h"
 #include "scan-claims.h"
 #include "scan-copies.h"
 #include "scan-donors.h"
 #include "scan-uses.h"
 #include "scan-vault.h"
-#include "topo-overlay.h"
-#include "topo-same.h"
 
 /* The reached filesystem on @dev, new when it is met for the first time; NULL without memory. */
 static struct pme_reached_fs *reached_fs(struct pme_scan *scan, const struct pme_dev *dev)
@@ -114,7 +113,7 @@ static int resolve_fs(struct pme_scan *scan, struct pme_reached_fs *reached, str
 			pme_log_incomplete(log, pme_fs_subject(&reached->fs), "%s", reason);
 	} else if (kind) {
 		pme_progress_about(log->progress, pme_fs_subject(&reached->fs));
-		r = pme_topo_load_overlays(scan->topo);
+		r = pme_scan_overlays_end(scan);
 		if (r == 0)
 			r = kind->resolve(scan->topo, &reached->fs, &reached->ranges, log,
 					  &reached->result);
@@ -298,8 +297,10 @@ static int make_findings(struct pme_scan *scan, const struct pme_scan_args *args
 		r = collect_fs_ranges(scan, &tops);
 	for (size_t i = 0; r == 0 && i < scan->findings.n_fs; i++)
 		r = resolve_fs(scan, scan->findings.fs[i], log);
-	if (r == 0)
+	if (r == 0) {
+		pme_scan_again_begin(scan);
 		r = pme_held_find(scan->topo, &tops, &scan->findings, log);
+	}
 	if (r == 0)
 		r = pme_scan_uses(scan, log);
 	for (size_t i = 0; r == 0 && i < scan->bads.count; i++)
@@ -359,77 +360,17 @@ int pme_scan_snapshot(const struct pme_scan_args *args, struct pme_log *log, str
 static int run_once(const struct pme_os *os, const struct pme_scan_args *args, struct pme_log *log,
 		    struct pme_scan *ret)
 {
-	int r = pme_topo_load(os, log, &ret->topo);
+	int r;
 
+	if (args->n_ranges > 0 || args->n_lists > 0)
+		pme_scan_overlays_begin(os, ret);
+	r = pme_topo_load(os, log, &ret->topo);
 	if (r < 0) {
 		pme_log_add(log, PME_ERROR, "/sys", "cannot read the devices of this machine: %s",
 			    strerror(-r));
 		return r;
 	}
 	return pme_scan_snapshot(args, log, ret);
-}
-
-/* Every device on the way of a claim, once. */
-static int devs_on_ways(const struct pme_scan *scan, struct pme_dev_list *ret)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < scan->findings.count; i++) {
-		const struct pme_finding *finding = &scan->findings.items[i];
-
-		for (size_t c = 0; c < finding->n_claims; c++) {
-			const struct pme_claim *claim = &finding->claims[c];
-
-			for (size_t h = 0; r == 0 && h < claim->n_hops; h++)
-				r = pme_dev_list_add(ret, claim->hops[h].dev);
-		}
-	}
-	return r;
-}
-
-static const struct pme_dev *changed_dev(const struct pme_scan *scan,
-					 const struct pme_dev_list *devs,
-					 const struct pme_topo *now)
-{
-	for (size_t i = 0; i < devs->count; i++)
-		if (!pme_dev_same(scan->topo, devs->items[i], now))
-			return devs->items[i];
-	return NULL;
-}
-
-/* What is needed of a second snapshot to compare these devices. */
-static int load_again(const struct pme_os *os, const struct pme_dev_list *devs,
-		      struct pme_topo **ret)
-{
-	_cleanup_(pme_log_done) struct pme_log quiet = {0};
-
-	for (size_t i = 0; i < devs->count; i++)
-		if (!pme_dev_same_in_part(devs->items[i]))
-			return pme_topo_load(os, &quiet, ret);
-	return pme_topo_load_again(os, &quiet, ret);
-}
-
-/* 1 the stack has changed under the scan, and @log says so; 0 it has not; -errno. */
-static int has_changed(const struct pme_os *os, const struct pme_scan *scan, struct pme_log *log)
-{
-	_cleanup_(pme_dev_list_done) struct pme_dev_list devs = {0};
-	const struct pme_dev *dev;
-	struct pme_topo *now;
-	int r = devs_on_ways(scan, &devs);
-
-	if (r < 0 || devs.count == 0)
-		return r;
-	r = load_again(os, &devs, &now);
-	if (r < 0)
-		return r;
-	dev = changed_dev(scan, &devs, now);
-	if (dev)
-		pme_log_incomplete(log, pme_dev_label(dev),
-				   "it, or what it stands on, changed while it was looked at, %d "
-				   "times in a row",
-				   PME_SCAN_ATTEMPTS);
-	pme_topo_free(now);
-	return dev != NULL;
 }
 
 int pme_scan_run(const struct pme_os *os, const struct pme_scan_args *args, struct pme_log *log,
@@ -445,7 +386,7 @@ int pme_scan_run(const struct pme_os *os, const struct pme_scan_args *args, stru
 		*ret = (struct pme_scan){0};
 		r = run_once(os, args, &own, ret);
 		if (r == 0)
-			r = has_changed(os, ret, &changes);
+			r = pme_scan_has_changed(ret, &changes);
 		if (r == 1 && attempt < PME_SCAN_ATTEMPTS && !pme_progress_over(log->progress))
 			continue;
 		pme_log_merge(log, &own);
@@ -457,6 +398,7 @@ int pme_scan_run(const struct pme_os *os, const struct pme_scan_args *args, stru
 
 void pme_scan_done(struct pme_scan *scan)
 {
+	pme_scan_aside_done(scan);
 	pme_findings_done(&scan->findings);
 	pme_bads_done(&scan->bads);
 	pme_selection_done(&scan->selection);

@@ -30,6 +30,7 @@ struct pme_scan {
 	struct pme_selection selection;
 	struct pme_bads bads; /* merged */
 	struct pme_findings findings;
+	struct pme_scan_aside *overlays, *again; /* scan-aside.h, or NULL */
 };
 
 /* A stack that changes under the scan is read again; this often in all. */

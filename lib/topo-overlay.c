@@ -15,7 +15,7 @@
 #define READS_MAX 5 /* a machine that mounts all the time: the last reading must do */
 
 struct load {
-	struct pme_topo *topo;
+	const struct pme_os *os;
 	struct pme_overlays *overlays;
 	char **spaces; /* "mnt:[4026531841]" */
 	size_t n_spaces, alloc_spaces, n_mounts;
@@ -188,7 +188,7 @@ static int add_space(struct load *load, char *id)
 /* A process that ends meanwhile leaves its namespace to the next one: 0 or -ENOMEM. */
 static int look_at(struct load *load, const char *pid)
 {
-	const struct pme_os *os = load->topo->os;
+	const struct pme_os *os = load->os;
 	_cleanup_free_ char *link = pme_printf("proc/%s/ns/mnt", pid);
 	_cleanup_free_ char *text = NULL, *id = NULL;
 	size_t len;
@@ -225,7 +225,7 @@ static int look_at_all(struct load *load)
 	int r = look_at(load, "self");
 
 	if (r == 0)
-		r = pme_os_list(load->topo->os, "proc", &names, &count);
+		r = pme_os_list(load->os, "proc", &names, &count);
 	if (count > 0)
 		qsort(names, count, sizeof(*names), by_number);
 	for (size_t i = 0; r == 0 && i < count; i++) {
@@ -239,27 +239,35 @@ static int look_at_all(struct load *load)
 	return r == -ENOMEM ? r : 0;
 }
 
-int pme_topo_load_overlays(struct pme_topo *topo)
+int pme_overlays_load(const struct pme_os *os, struct pme_overlays **ret)
 {
-	struct load load = {.topo = topo};
-	int r = topo->overlays_looked ? 0 : is_supported(topo->os);
+	struct load load = {.os = os};
+	int r = is_supported(os);
 
-	topo->overlays_looked = true;
+	*ret = NULL;
 	if (r == 0 || r == -ENOENT || r == -ENOMEM)
 		return r == -ENOMEM ? r : 0;
 	load.overlays = calloc(1, sizeof(*load.overlays));
 	if (!load.overlays)
 		return -ENOMEM;
 	load.overlays->cut = r < 0;
-	load.metacopy = is_on(topo->os, "metacopy");
-	load.redirects = is_on(topo->os, "redirect_dir");
-	load.index = is_on(topo->os, "index") || is_on(topo->os, "nfs_export");
+	load.metacopy = is_on(os, "metacopy");
+	load.redirects = is_on(os, "redirect_dir");
+	load.index = is_on(os, "index") || is_on(os, "nfs_export");
 	r = look_at_all(&load);
 	pme_os_free_names(load.spaces, load.n_spaces);
 	if (r < 0 || (load.overlays->count == 0 && !load.overlays->cut)) {
 		pme_overlays_free(load.overlays);
 		return r;
 	}
-	topo->overlays = load.overlays;
+	*ret = load.overlays;
 	return 0;
+}
+
+int pme_topo_load_overlays(struct pme_topo *topo)
+{
+	if (topo->overlays_looked)
+		return 0;
+	topo->overlays_looked = true;
+	return pme_overlays_load(topo->os, &topo->overlays);
 }

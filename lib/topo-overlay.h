@@ -64,6 +64,8 @@ void pme_overlay_done(struct pme_overlay *overlay);
  * Processes that may not be looked into are left out.
  */
 int pme_topo_load_overlays(struct pme_topo *topo);
+/* What it does, without a snapshot: *@ret, or NULL. */
+int pme_overlays_load(const struct pme_os *os, struct pme_overlays **ret);
 struct pme_overlays *pme_overlays_free(struct pme_overlays *overlays); /* NULL is fine */
 
 #endif
