@@ -10,11 +10,13 @@
 
 #include <ext2fs/ext2fs.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "crew.h"
 #include "os.h"
 
-#define PIECE (256U << 10) /* bytes read at once: longer is not faster */
+#define PIECE (256U << 10)    /* bytes read at once: longer is not faster */
+#define MARKS_MAX (64U << 20) /* bytes; enough for 2^32 inodes */
 
 /* What the threads share. */
 struct passing {
@@ -31,7 +33,8 @@ struct pass {
 	struct pme_range span; /* from the first to the last wanted byte */
 	struct pme_reader reader;
 	struct pme_ext4_candidates *ret;
-	bool hit; /* the inode that is looked at */
+	const struct pme_ext4_marks *marks; /* of all: no two threads have the same group */
+	bool hit;			    /* the inode that is looked at */
 	unsigned char *buf;
 };
 
@@ -62,6 +65,23 @@ static int take_run(void *arg, const struct pme_ext4_run *run)
 	return 0;
 }
 
+static bool is_dir(const unsigned char *raw)
+{
+	return S_ISDIR(raw[0] | (uint32_t)raw[1] << 8);
+}
+
+static void mark(const struct pass *pass, uint32_t ino)
+{
+	const struct pme_ext4_geo *geo = pass->checker.geo;
+	uint32_t group = (ino - 1) / geo->inodes_per_group;
+	uint64_t at = (uint64_t)((ino - 1) % geo->inodes_per_group) * geo->inode_size;
+	uint64_t bit = at / geo->block_size;
+
+	if (pass->marks->bits && ino > 0 && ino <= geo->inodes)
+		pass->marks->bits[group * pass->marks->each + bit / 8] |=
+			(unsigned char)(1U << bit % 8);
+}
+
 static int look_at(struct pass *pass, const unsigned char *raw, uint32_t ino)
 {
 	const struct pme_ext4_geo *geo = pass->checker.geo;
@@ -79,6 +99,8 @@ static int look_at(struct pass *pass, const unsigned char *raw, uint32_t ino)
 
 	if ((raw[0] | raw[1]) == 0 && ino != PME_EXT4_BAD_INO) /* never used */
 		return 0;
+	if (is_dir(raw))
+		mark(pass, ino);
 	pme_ext4_inode_parse(raw, ino, geo->block_size, &inode);
 	pass->hit = inode.xattr_block != 0 && inode.xattr_block < geo->blocks &&
 		    is_wanted(pass, inode.xattr_block, 1);
@@ -185,6 +207,7 @@ static int read_groups(struct pme_crew *crew, void *arg)
 		.span = {.start = wanted[0].start},
 		.reader = pme_ext4_geo_reader(passing->geo),
 		.ret = &mine,
+		.marks = &passing->ret->marks,
 		.buf = buf,
 	};
 	int r = buf ? pme_crew_step(crew, 0) : -ENOMEM, e;
@@ -209,6 +232,18 @@ static int by_number(const void *a, const void *b)
 	return *p < *q ? -1 : *p > *q;
 }
 
+/* Too many for a filesystem that is as it should be: done without. */
+static int make_marks(const struct pme_ext4_geo *geo, struct pme_ext4_marks *ret)
+{
+	size_t each = (geo->table_blocks + 7) / 8;
+	uint64_t size = (uint64_t)each * geo->groups;
+
+	if (size > MARKS_MAX)
+		return 0;
+	*ret = (struct pme_ext4_marks){calloc(size, 1), each, (size_t)size};
+	return ret->bits ? 0 : -ENOMEM;
+}
+
 int pme_ext4_pass(const struct pme_ext4_geo *geo, const struct pme_range_list *wanted,
 		  struct pme_progress *progress, struct pme_ext4_candidates *ret)
 {
@@ -218,6 +253,9 @@ int pme_ext4_pass(const struct pme_ext4_geo *geo, const struct pme_range_list *w
 
 	if (wanted->count == 0)
 		return 0;
+	r = make_marks(geo, &ret->marks);
+	if (r < 0)
+		return r;
 	pme_progress_phase(progress, PME_PHASE_OWNERS, PME_UNIT_GROUPS, geo->groups);
 	r = pme_crew_run(&crew);
 	if (ret->count > 1)
@@ -229,5 +267,6 @@ int pme_ext4_pass(const struct pme_ext4_geo *geo, const struct pme_range_list *w
 void pme_ext4_candidates_done(struct pme_ext4_candidates *candidates)
 {
 	free(candidates->inodes);
+	free(candidates->marks.bits);
 	*candidates = (struct pme_ext4_candidates){0};
 }

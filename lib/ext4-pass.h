@@ -11,13 +11,24 @@
 #include "ext4-map.h"
 #include "progress.h"
 
+/*
+ * Which blocks of inode tables may have directories: a bit for each.  It is all that is kept of
+ * directories, so that memory does not grow with their number.
+ */
+struct pme_ext4_marks {
+	unsigned char *bits; /* NULL: not known */
+	size_t each;	     /* bytes for the table of one group */
+	size_t size;	     /* bytes of all */
+};
+
 struct pme_ext4_candidates {
 	uint32_t *inodes; /* numbers, ascending */
 	size_t count, alloc;
-	uint64_t unread_blocks; /* of inode tables */
-	uint64_t damaged_maps;	/* inodes whose block map could not be read whole */
-	uint32_t first_damaged; /* one of them */
-	bool cut;		/* not all were looked at */
+	uint64_t unread_blocks;	     /* of inode tables */
+	uint64_t damaged_maps;	     /* inodes whose block map could not be read whole */
+	uint32_t first_damaged;	     /* one of them */
+	bool cut;		     /* not all were looked at */
+	struct pme_ext4_marks marks; /* of what was looked at */
 };
 
 /*

@@ -9,7 +9,6 @@
 #include "ext4-state.h"
 
 #include "crew.h"
-#include "ext4-pass.h"
 #include "ext4-pieces.h"
 #include "os.h"
 
@@ -283,6 +282,8 @@ static int take_inodes(const struct pme_ext4_door *door, const struct pme_range_
 	state->unread_blocks = found.unread_blocks;
 	state->damaged_maps = found.damaged_maps;
 	state->first_damaged = found.first_damaged;
+	state->marks = found.marks;
+	found.marks.bits = NULL;
 	if (r == 0)
 		r = ask_inodes(door, &found, wanted, state);
 	state->cut = earlier ? earlier->cut : found.cut;
@@ -316,6 +317,7 @@ void pme_ext4_state_done(struct pme_ext4_state *state)
 {
 	free(state->pieces);
 	free(state->inodes);
+	free(state->marks.bits);
 	*state = (struct pme_ext4_state){0};
 }
 

@@ -9,6 +9,7 @@
 
 #include "ext4-inode.h"
 #include "ext4-layout.h"
+#include "ext4-pass.h"
 
 enum pme_ext4_class {
 	PME_EXT4_PLACE, /* fixed: part, group */
@@ -38,7 +39,8 @@ struct pme_ext4_state {
 	uint64_t unread_blocks, damaged_maps; /* of the pass: who may own what is lost */
 	uint32_t first_damaged;
 	uint32_t bad_groups;
-	bool cut; /* the time was over before all inodes were looked at */
+	bool cut;		     /* the time was over before all inodes were looked at */
+	struct pme_ext4_marks marks; /* where directories are; only of a pass */
 };
 
 /*
