@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/vfs.h>
 
+#include "ext4-names.h"
 #include "ext4-owners.h"
 #include "fs-enter.h"
 #include "media.h"
@@ -116,18 +117,32 @@ static int open_all(struct pass *pass)
 
 /* ---- names ---- */
 
-/* Names by a walk.  A root that cannot be opened makes them incomplete. */
-static int walk_names(const struct pass *pass, struct pme_file **files, size_t n_files,
-		      struct pme_names *ret)
+/*
+ * Names by blocks of directories, and by a walk of files that do not have all then.  A root that
+ * cannot be opened makes them incomplete.
+ */
+static int find_names(const struct pass *pass, const struct pme_ext4_state *state,
+		      struct pme_file **files, size_t n_files, struct pme_names *ret)
 {
 	_cleanup_close_ int fd =
 		pass->entry.is_root ? pme_os_open_at(pass->entry.fd, ".", O_RDONLY | O_DIRECTORY)
 				    : pme_ext4_inode_open(pass->entry.fd, PME_EXT4_ROOT_INO, 0,
 							  O_RDONLY | O_DIRECTORY);
 
+	const struct pme_ext4_search search = {
+		.door = &pass->door,
+		.marks = &state->marks,
+		.avoid = pass->ranges,
+		.root = fd,
+	};
+	size_t left;
+	int r;
+
 	ret->progress = pass->door.progress;
-	if (fd >= 0)
-		return pme_names_walk(fd, pass->door.devno, files, n_files, ret);
+	if (fd >= 0) {
+		r = pme_ext4_names_find(&search, files, n_files, ret, &left);
+		return r < 0 ? r : pme_names_walk(fd, pass->door.devno, files, left, ret);
+	}
 	if (fd == -ENOMEM)
 		return fd;
 	ret->incomplete = pme_printf("the root directory of the filesystem cannot be opened: %s",
@@ -151,7 +166,7 @@ static int name_files(const struct pass *pass, const struct pme_ext4_state *stat
 			files[n++] = result->files[i];
 	if (n == 0)
 		return 0;
-	r = walk_names(pass, files, n, &names);
+	r = find_names(pass, state, files, n, &names);
 	return r < 0 ? r : pme_names_publish(pass->topo, pass->fs, &names, files, n);
 }
 
