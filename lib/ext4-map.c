@@ -146,12 +146,9 @@ static int walk_below(struct walk *walk, const unsigned char *entry, uint32_t de
 
 	if (r <= 0)
 		return r;
-	if (walk->map->check && !walk->map->check(walk->map->arg, walk->inode, buf)) {
-		note_damage(walk, -EUCLEAN);
-		return 0;
-	}
 	/* only the root may be empty */
-	if (count_entries(buf, size, depth - 1) == 0) {
+	if (count_entries(buf, size, depth - 1) <= 0 ||
+	    (walk->map->check && !walk->map->check(walk->map->arg, walk->inode, buf))) {
 		note_damage(walk, -EUCLEAN);
 		return 0;
 	}

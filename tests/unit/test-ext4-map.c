@@ -6,10 +6,12 @@
  */
 #include "ext4-map.h"
 
+#include <ext2fs/ext2fs.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "check.h"
+#include "ext4-pass.h"
 
 #define SIZE 1024U
 #define BLOCKS 64U
@@ -289,6 +291,24 @@ static void test_parse(void **state)
 	assert_true(pme_ext4_inode_has_map(&inode));
 }
 
+/* A header that says that the checksum is behind the block; with 84 entries it ends the block. */
+static void test_no_room_for_checksum(void **state)
+{
+	static const uint32_t rooms[] = {84, 85, 86, 65535};
+	struct struct_ext2_filsys fs = {.csum_seed = 1};
+	const struct pme_ext4_geo geo = {.fs = &fs, .block_size = SIZE, .has_csum = true};
+	const struct pme_ext4_inode inode = {.ino = 12, .gen = 1};
+	struct pme_ext4_checker checker = {.geo = &geo};
+	_cleanup_free_ unsigned char *block = calloc(1, SIZE);
+
+	(void)state;
+	assert_non_null(block);
+	for (size_t i = 0; i < PME_ARRAY_SIZE(rooms); i++) {
+		put16(block + 4, rooms[i]);
+		assert_false(pme_ext4_check_block(&checker, &inode, block));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,7 +316,7 @@ int main(void)
 		cmocka_unit_test(test_tree),	      cmocka_unit_test(test_unreadable_leaf),
 		cmocka_unit_test(test_bad_trees),     cmocka_unit_test(test_indirect),
 		cmocka_unit_test(test_circle),	      cmocka_unit_test(test_no_map),
-		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_parse),	      cmocka_unit_test(test_no_room_for_checksum),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
