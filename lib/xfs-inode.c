@@ -23,6 +23,8 @@
 #define GEOM_PARENT (1U << 25) /* XFS_FSOP_GEOM_FLAGS_PARENT, Linux 6.10 */
 #define GEOM_ZONED (1U << 27)  /* XFS_FSOP_GEOM_FLAGS_ZONED, Linux 6.15 */
 
+#define TIME_CLAMPED INT32_MAX /* what every later time is, without the feature "bigtime" */
+
 /* Offsets in struct xfs_dsb (fs/xfs/libxfs/xfs_format.h). */
 #define SB_RBMINO 64
 #define SB_RSUMINO 72
@@ -165,7 +167,8 @@ int pme_xfs_inode_stat(int fd, struct pme_xfs_inode *inode)
 	inode->size = raw.bs_size;
 	inode->ctime = raw.bs_ctime;
 	inode->ctime_nsec = raw.bs_ctime_nsec;
-	inode->born = raw.bs_btime; /* 0 without CRC */
+	if (raw.bs_btime < TIME_CLAMPED)
+		inode->born = raw.bs_btime; /* 0 without CRC */
 	inode->is_realtime = raw.bs_xflags & FS_XFLAG_REALTIME;
 	return 0;
 }
@@ -194,7 +197,7 @@ int pme_xfs_inode_stat_old(int fd, int64_t since, struct pme_xfs_inode *inode)
 	struct xfs_bstat raw = {0};
 
 	if (bulkstat_single(fd, inode->ino, &raw) < 0 || raw.bs_nlink == 0 ||
-	    raw.bs_ctime.tv_sec >= since)
+	    raw.bs_ctime.tv_sec >= since || raw.bs_ctime.tv_sec >= TIME_CLAMPED)
 		return pme_xfs_inode_stat(fd, inode);
 	*inode = (struct pme_xfs_inode){
 		.ino = inode->ino,
