@@ -156,8 +156,9 @@ int pme_ext4_hits_confirm(struct pme_ext4_hits *hits, int root, dev_t devno,
 			  struct pme_file *const *files)
 {
 	struct confirming confirming = {hits, files, root, devno};
+	int r = pme_crew_each(hits->n_dirs, confirm_dir, &confirming, hits->progress);
 
-	return pme_crew_each(hits->n_dirs, confirm_dir, &confirming, NULL);
+	return r == -ETIME ? 0 : r;
 }
 
 /* ---- the result ---- */

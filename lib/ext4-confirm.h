@@ -28,6 +28,7 @@ struct pme_ext4_hits {
 	size_t count, alloc;
 	struct pme_ext4_hit_dir *dirs;
 	size_t n_dirs;
+	struct pme_progress *progress; /* borrowed, or NULL: of the confirmation */
 };
 
 int pme_ext4_hits_add(struct pme_ext4_hits *hits, uint64_t dir, size_t file,
@@ -42,7 +43,8 @@ int pme_ext4_hits_sort(struct pme_ext4_hits *hits);
 /*
  * Ask the kernel, below the directory @root of the filesystem @devno, for each name whose
  * directory has a path.  It is confirmed when it leads to that inode through that directory,
- * without symbolic links and other mounts.  0 or -ENOMEM.
+ * without symbolic links and other mounts; when the time is over the others are not.  0 or
+ * -ENOMEM.
  */
 int pme_ext4_hits_confirm(struct pme_ext4_hits *hits, int root, dev_t devno,
 			  struct pme_file *const *files);

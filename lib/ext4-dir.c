@@ -118,7 +118,9 @@ static int take_run(void *arg, const struct pme_ext4_run *run)
 	int r = 0;
 
 	if (run->kind == PME_EXT4_MAP)
-		return pme_ext4_dir_may_read(dirs, run->physical * size, size) ? 0 : leave(reading);
+		return pme_ext4_dir_may_read(dirs, run->physical * size, size)
+			       ? pme_crew_step(dirs->crew, 0)
+			       : leave(reading);
 	if (run->kind != PME_EXT4_DATA)
 		return leave(reading);
 	if (run->logical >= reading->blocks)

@@ -5,7 +5,8 @@
  *
  * What is read so is a hint that the kernel confirms or not.  Directories that only the kernel can
  * read are left to it: encrypted ones, those with their entries in the inode, those that
- * compare names without case, damaged ones; and those with a bad block, which are not touched.
+ * compare names without case, damaged ones; and those with a bad block, which are not asked for
+ * (the kernel may read ahead over them, as it does for itself).
  */
 #ifndef PME_EXT4_DIR_H
 #define PME_EXT4_DIR_H
@@ -18,7 +19,7 @@
 /* One thread's. */
 struct pme_ext4_dirs {
 	const struct pme_ext4_geo *geo;
-	const struct pme_range_list *avoid; /* bytes of the device, normalized: they are not read */
+	const struct pme_range_list *avoid; /* bytes of the device, normalized: not asked for */
 	struct pme_crew *crew;		    /* is told of the entries */
 	_Atomic uint64_t *blocks_left;	    /* that all threads may read: no two have the same */
 	/* Called for each entry with an inode: 0 to go on.  It may be called anything. */

@@ -215,10 +215,10 @@ static int find_paths(const struct pme_ext4_search *search, bool is_over,
 		.blocks_left = is_over ? pme_min(LATE_BLOCKS, geo->blocks) : geo->blocks,
 	};
 	_cleanup_free_ struct pme_ext4_step **steps = calloc(hits->n_dirs + 1, sizeof(*steps));
+	size_t bytes = 0, n_dirs = is_over ? pme_min(LATE_BLOCKS, hits->n_dirs) : hits->n_dirs;
 	int r = steps ? 0 : -ENOMEM;
-	size_t bytes = 0;
 
-	for (size_t i = 0; r == 0 && i < hits->n_dirs; i++) {
+	for (size_t i = 0; r == 0 && i < n_dirs; i++) {
 		const struct pme_ext4_hit *hit = &hits->items[hits->dirs[i].first];
 
 		r = pme_ext4_climb_add(&climb, (uint32_t)hit->dir, hit->parent, &steps[i]);
@@ -227,7 +227,7 @@ static int find_paths(const struct pme_ext4_search *search, bool is_over,
 		r = pme_ext4_climb_run(&climb);
 	if (r == -ETIME)
 		r = 0;
-	for (size_t i = 0; r >= 0 && i < hits->n_dirs && bytes < PATHS_MAX; i++) {
+	for (size_t i = 0; r >= 0 && i < n_dirs && bytes < PATHS_MAX; i++) {
 		if (steps[i])
 			r = pme_ext4_climb_path(steps[i], &hits->dirs[i].path);
 		bytes += hits->dirs[i].path ? strlen(hits->dirs[i].path) : 0;
@@ -263,6 +263,7 @@ int pme_ext4_names_find(const struct pme_ext4_search *search, struct pme_file **
 		r = pme_ext4_hits_sort(&hits);
 	if (r == 0)
 		r = find_paths(search, is_over, &hits);
+	hits.progress = is_over ? NULL : search->door->progress;
 	if (r == 0)
 		r = pme_ext4_hits_confirm(&hits, search->root, search->door->devno, files);
 	if (r == 0)

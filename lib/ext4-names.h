@@ -16,7 +16,7 @@
 struct pme_ext4_search {
 	const struct pme_ext4_door *door;
 	const struct pme_ext4_marks *marks; /* where directories may be */
-	const struct pme_range_list *avoid; /* bad bytes of the device, normalized: not read */
+	const struct pme_range_list *avoid; /* bad bytes of the device, normalized: not asked for */
 	int root;			    /* the root directory, open */
 };
 
