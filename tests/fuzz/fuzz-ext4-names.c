@@ -3,7 +3,7 @@
  * Fuzz target: names by the directories of an ext4.  The input is the beginning of a device of
  * 1 MiB.  In place of the kernel there is one that confirms whatever has a path.  Every name is one
  * that stays below the root, and a file has all of its names or none.
- * Parsers: ext4-dir, ext4-climb, ext4-names
+ * Parsers: ext4-pass ext4-dir ext4-climb ext4-names
  */
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -86,8 +86,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (size > 0 && size <= DEVICE && pwrite(fd, data, size, 0) != (ssize_t)size)
 		abort();
-	if (pme_ext4_geo_read(&fd, DEVICE, &geo) == 0)
+	if (pme_ext4_geo_read(&fd, DEVICE, &geo) == 0) {
 		search(&geo);
+		geo.has_csum = !geo.has_csum;
+		search(&geo);
+	}
 	pme_ext4_geo_done(&geo);
 	close(fd);
 	return 0;
