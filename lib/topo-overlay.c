@@ -191,21 +191,22 @@ static int look_at(struct load *load, const char *pid)
 	const struct pme_os *os = load->os;
 	_cleanup_free_ char *link = pme_printf("proc/%s/ns/mnt", pid);
 	_cleanup_free_ char *text = NULL, *id = NULL;
+	bool own = strcmp(pid, "self") == 0;
 	size_t len;
 	int r = link ? pme_os_readlink(os, link, &id) : -ENOMEM;
 
-	if (r < 0 && strcmp(pid, "self") == 0)
+	if (r < 0 && own)
 		r = (id = strdup("")) ? 0 : -ENOMEM;
 	if (r == 0)
 		r = add_space(load, pme_take_ptr(id));
-	load->overlays->cut |= r < 0 && !is_usual(r);
+	load->overlays->cut |= r < 0 && (own || !is_usual(r));
 	if (r <= 0)
 		return r == -ENOMEM ? r : 0;
 	r = read_mountinfo(os, pid, &text, &len);
 	if (r == 0 && len > 0)
 		return add_lines(load, pid, text, len);
 	free(load->spaces[--load->n_spaces]);
-	load->overlays->cut |= r < 0 && !is_usual(r);
+	load->overlays->cut |= r < 0 && (own || !is_usual(r));
 	return r == -ENOMEM ? r : 0;
 }
 
