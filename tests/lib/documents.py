@@ -44,10 +44,16 @@ def claims_at(doc, device, sector):
 
 
 def on_filesystem(doc):
-    """{filesystem sector: [claim]} from the first sector of each claim that reached a mounted one:
-    an origin below a snapshot may hold an old one, too."""
-    found = collections.defaultdict(list)
-    for claim in invariants.claims(doc):
-        if (claim["owner"].get("filesystem") or {}).get("mounts"):
-            found[claim["via"][-1]["start"] // SECTOR].append(claim)
+    """{filesystem sector: [claim]} of the first sector of each claim that reached a mounted one (an
+    origin below a snapshot may hold an old one, too), with all claims that have that sector."""
+    spans = sorted(((claim["via"][-1]["start"], number, claim)
+                    for number, claim in enumerate(invariants.claims(doc))
+                    if (claim["owner"].get("filesystem") or {}).get("mounts")))
+    found, reaching = collections.defaultdict(list), []
+    for start in sorted({span[0] for span in spans}):
+        reaching = [claim for claim in reaching
+                    if claim["via"][-1]["start"] + claim["via"][-1]["length"] > start]
+        while spans and spans[0][0] == start:
+            reaching.append(spans.pop(0)[2])
+        found[start // SECTOR].extend(reaching)
     return found

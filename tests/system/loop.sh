@@ -20,7 +20,7 @@ tools=$builddir/tests/tools
 lib=$here/../lib
 judge=(/usr/bin/python3 "$lib/judge.py")
 seed=${SEED:-1}
-work=$(mktemp -d)
+work=$(mktemp -d) || { echo "Bail out! no folder for what tests make"; exit 1; }
 declare -a loops=() holders=()
 
 [[ -x $pmemctl && -x $tools/selfdata && -x $tools/hold ]] ||
