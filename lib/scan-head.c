@@ -25,11 +25,24 @@ struct reading {
 	struct pme_range refused; /* of -EBUSY */
 };
 
+/* Is there a list of any other device?  It may be one below, whose maps are then needed. */
+static bool has_other_lists(const struct pme_stack *stack, const struct pme_dev *dev)
+{
+	for (size_t i = 0; i < stack->bad.count; i++)
+		if (stack->bad.items[i].dev != dev)
+			return true;
+	return false;
+}
+
 int pme_scan_head_is_bad(struct pme_scan *scan, const struct pme_fs *fs, struct pme_range range)
 {
 	_cleanup_(pme_missing_done) struct pme_missing missing = {0};
-	int r = pme_missing_of(&scan->stack, fs->main, range, &missing);
+	const struct pme_range_list *own = pme_stack_bad(&scan->stack, fs->main);
+	int r;
 
+	if (!has_other_lists(&scan->stack, fs->main))
+		return own && pme_range_list_meets(own, range);
+	r = pme_missing_of(&scan->stack, fs->main, range, &missing);
 	return r < 0 ? r : missing.bad.count > 0 || missing.doubt.count > 0;
 }
 

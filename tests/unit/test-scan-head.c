@@ -165,11 +165,33 @@ static int look(void)
 	const struct pme_dev dev = {.name = name, .devno = 7, .size = 1000 * BLOCK};
 	const struct pme_fs fs = {.type = play.type, .role = play.role, .main = &dev, .dev = &dev};
 	const struct pme_file file = {.inode = 131, .generation = 9};
+	struct pme_dev below = {.name = (char[]){"below"}};
 	struct pme_scan scan = {0};
 	const struct pme_scan_head head = {&scan, &fs, &file, FD};
+	int r;
 
 	n_cached = n_at = n_stats = n_map_reads = n_head_reads = 0;
-	return pme_scan_head_read(&head, sizeof(buf), buf);
+	assert_int_equal(pme_stack_add_bad(&scan.stack, &below, (struct pme_range){0, 512}), 0);
+	r = pme_scan_head_read(&head, sizeof(buf), buf);
+	pme_stack_done(&scan.stack);
+	return r;
+}
+
+/* Where no other device has a list, that of the device itself says all. */
+static void test_own_list(void **state)
+{
+	struct pme_dev main = {.name = (char[]){"main"}};
+	const struct pme_fs fs = {.main = &main};
+	struct pme_scan scan = {0};
+
+	(void)state;
+	play = normal;
+	assert_int_equal(pme_scan_head_is_bad(&scan, &fs, (struct pme_range){0, 4096}), 0);
+	assert_int_equal(pme_stack_add_bad(&scan.stack, &main, (struct pme_range){8192, 512}), 0);
+	pme_stack_seal_bad(&scan.stack);
+	assert_int_equal(pme_scan_head_is_bad(&scan, &fs, (struct pme_range){4096, 4096}), 0);
+	assert_int_equal(pme_scan_head_is_bad(&scan, &fs, (struct pme_range){4096, 4097}), 1);
+	pme_stack_done(&scan.stack);
 }
 
 /* Also beside a page that is bad. */
@@ -294,9 +316,9 @@ static void test_bad_head(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_read),	 cmocka_unit_test(test_not_for_it),
-		cmocka_unit_test(test_not_sure), cmocka_unit_test(test_bad_map),
-		cmocka_unit_test(test_bad_head),
+		cmocka_unit_test(test_own_list),   cmocka_unit_test(test_read),
+		cmocka_unit_test(test_not_for_it), cmocka_unit_test(test_not_sure),
+		cmocka_unit_test(test_bad_map),	   cmocka_unit_test(test_bad_head),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
